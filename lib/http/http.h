@@ -1,0 +1,178 @@
+/*
+ * http: requests and responses over FastCGI, and the table of routes.
+ *
+ * A program lists its routes in one table; the dispatcher finds the row,
+ * enforces what the row says (method, sign-in, CSRF, body limit) in one
+ * place, and calls the handler. A handler is a straight line: read input,
+ * decide, one database call, answer. It returns ST_OK with the response
+ * filled, or a status with *e filled; the dispatcher then writes the error
+ * in the program's form (JSON or a page) and nothing of what the handler had
+ * begun to write is sent.
+ *
+ * Everything that a request points to lives in its arena.
+ */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+enum http_method {
+	HTTP_GET = 1,
+	HTTP_HEAD = 2,
+	HTTP_POST = 4,
+	HTTP_PUT = 8,
+	HTTP_PATCH = 16,
+	HTTP_DELETE = 32,
+	HTTP_OPTIONS = 64
+};
+
+/* What a route wants to know about the caller before its handler runs. The
+ * credential is only found here; the database judges it, in the same round
+ * trip as the work (db/db.h). */
+enum http_auth {
+	HTTP_PUBLIC,  /* nobody in particular */
+	HTTP_STAFF,   /* a session cookie; without one, pages go to /login */
+	HTTP_API_KEY, /* X-API-Key: cg_... or Authorization: Bearer <jwt> */
+	HTTP_BEARER   /* apikey header or parameter, and Authorization: Bearer <jwt> */
+};
+
+enum http_flags {
+	HTTP_CSRF = 1,    /* needs the token in field _csrf or header X-CSRF-Token */
+	HTTP_JSON_ERR = 2 /* errors as JSON though the program serves pages */
+};
+
+struct http_pair {
+	struct sv name, value;
+};
+
+/* Decoded in order of appearance; names may repeat. */
+struct http_pairs {
+	struct http_pair *v;
+	size_t n;
+};
+
+/* A file in a multipart/form-data body. */
+struct http_file {
+	struct sv field, filename, content_type, data;
+};
+
+#define HTTP_PARAMS_MAX 8
+
+struct http_route;
+
+struct http_request {
+	struct arena *arena;
+	enum http_method method;
+	struct sv path;       /* percent-decoded, begins with '/' */
+	struct sv query_text; /* as sent, without '?' */
+	struct sv body;       /* raw */
+	struct sv request_id, remote_addr, host, content_type, user_agent;
+	bool https;
+	struct sv tenant, theme; /* what the vhost is bound to, or empty */
+	const struct http_route *route;
+	struct sv params[HTTP_PARAMS_MAX]; /* what :name parts of the route matched */
+	struct sv session; /* HTTP_STAFF: the session token */
+	struct sv api_key; /* the cg_ key, if sent */
+	struct sv bearer;  /* the token after "Bearer ", if sent */
+	struct sv claims;  /* payload of a valid JWT in bearer, else SV_NONE */
+	void *user;        /* what the program passed to http_serve */
+	/* parsed on first use */
+	struct http_pairs *query, *form, *cookies;
+	struct http_file *files;
+	size_t nfiles;
+	char **envp;
+};
+
+struct http_response {
+	int status; /* 200 unless set */
+	struct http_pair *headers;
+	size_t nheaders, headers_size;
+	struct buf body; /* kept and reused from request to request */
+	struct arena *arena;
+};
+
+typedef enum status http_handler(struct http_request *rq, struct http_response *rs,
+				 struct err *e);
+
+struct http_route {
+	unsigned methods;    /* enum http_method, or'ed; HEAD comes with GET */
+	const char *pattern; /* "/deals/:id"; a last part of "*" takes the rest */
+	http_handler *handler;
+	enum http_auth auth;
+	unsigned flags;  /* enum http_flags */
+	size_t body_max; /* bytes; 0 = 1 MiB; more is 413 before the handler runs */
+};
+
+/* How a program answers errors; rs is empty when it is called. */
+typedef void http_error_writer(struct http_request *rq, struct http_response *rs,
+			       const struct err *e);
+/* {"error","message","code","details","hint"}: the superset of api.md. */
+void http_error_json(struct http_request *rq, struct http_response *rs, const struct err *e);
+
+struct http_program {
+	const char *name; /* "kontor-api", for the log */
+	const struct http_route *routes; /* ends with a NULL handler */
+	http_error_writer *error;
+	void *user;
+	/* Called between requests (LISTEN, caches); may be NULL. */
+	void (*idle)(void *user);
+};
+
+/* Accept on file descriptor 0 until SIGTERM; the request under way is
+ * finished. Returns the process' exit code. */
+int http_serve(const struct http_program *program);
+/* One request through the dispatcher without FastCGI, for tests: env as
+ * "NAME=value" strings ending with NULL, body as bytes. */
+void http_run(const struct http_program *program, char **env, struct sv body,
+	      struct http_response *rs);
+
+/* ---- reading ------------------------------------------------------- */
+
+/* A CGI variable ("HTTP_ACCEPT"); SV_NONE when absent. */
+struct sv http_env(const struct http_request *rq, const char *name);
+/* A request header by its own name, any case ("X-Hub-Signature-256"). */
+struct sv http_header(const struct http_request *rq, const char *name);
+/* The part of the path that :name matched. */
+struct sv http_param(const struct http_request *rq, const char *name);
+/* The first value of a query parameter, form field (urlencoded or
+ * multipart), cookie. SV_NONE when absent. */
+struct sv http_query(struct http_request *rq, const char *name);
+struct sv http_form(struct http_request *rq, const char *name);
+struct sv http_cookie(struct http_request *rq, const char *name);
+const struct http_file *http_form_file(struct http_request *rq, const char *name);
+/* Everything, for repeated names and unknown ones. */
+const struct http_pairs *http_query_all(struct http_request *rq);
+const struct http_pairs *http_form_all(struct http_request *rq);
+/* Percent-decoding with + as space; a malformed escape stays as it is. */
+struct sv http_unescape(struct arena *a, struct sv s);
+
+/* The parsers behind these, for their fuzzers. Malformed input: ST_BAD_INPUT. */
+enum status http_parse_urlencoded(struct arena *a, struct sv text, struct http_pairs *out,
+				  struct err *e) WARN_UNUSED;
+enum status http_parse_multipart(struct arena *a, struct sv content_type, struct sv body,
+				 struct http_pairs *fields, struct http_file **files,
+				 size_t *nfiles, struct err *e) WARN_UNUSED;
+
+/* ---- answering ----------------------------------------------------- */
+
+void http_set_header(struct http_response *rs, const char *name, struct sv value);
+struct http_cookie_options {
+	int max_age; /* seconds; 0 = until the browser closes; < 0 = delete */
+	bool secure, http_only, strict; /* strict: SameSite=Strict, else Lax */
+};
+void http_set_cookie(struct http_response *rs, const char *name, struct sv value,
+		     const struct http_cookie_options *o);
+void http_content_type(struct http_response *rs, const char *type);
+/* 303 See Other. location is a path of ours; anything else becomes "/". */
+enum status http_redirect(struct http_response *rs, struct sv location);
+/* ETag of the body and 304 when the client has it. Call last. */
+void http_etag(struct http_request *rq, struct http_response *rs);
+
+/* ---- CSRF ---------------------------------------------------------- */
+
+/* The token for a session (or for a public form's own cookie): an HMAC of
+ * it, so that nothing has to be stored. */
+struct sv http_csrf_token(struct arena *a, struct sv session);
+
+#endif
