@@ -1,0 +1,75 @@
+/*
+ * web: what a FastCGI program of ours is made of.
+ *
+ * web_main reads the settings, loads the key, opens the templates, names the
+ * database (connected on first use) and serves the routes. A handler asks for
+ * a batch that already says who is asking, adds its statements, runs it, and
+ * renders a template over the rows:
+ *
+ *	static enum status show(struct http_request *rq, struct http_response *rs, struct err *e)
+ *	{
+ *		struct db_batch *b = web_batch(rq);
+ *		int deal = db_add(b, "select * from deals where id = $1", DB_S(http_param(rq, "id")));
+ *		struct tmpl_value *page;
+ *
+ *		if (db_run(b, e))
+ *			return e->status;
+ *		if (!db_rows(b, deal))
+ *			return err_set(e, rq->arena, ST_NOT_FOUND, "This deal does not exist");
+ *		page = web_page(rq, b);
+ *		web_set_row(page, "deal", b, deal, 0);
+ *		return web_render(rq, rs, "app/deal", page, e);
+ *	}
+ */
+#ifndef WEB_WEB_H
+#define WEB_WEB_H
+
+#include "db/db.h"
+#include "http/http.h"
+#include "tmpl/tmpl.h"
+
+struct web {
+	struct db *db;
+	struct tmpl_set *templates; /* NULL for programs without pages */
+	void *user;                 /* the program's own */
+};
+
+/* The whole of main(): returns the exit code. `idle` may be NULL; it is
+ * called between requests with the struct web. A NULL error writer means
+ * pages: web_error_page. */
+int web_main(const char *name, const struct http_route *routes, http_error_writer *error,
+	     void (*idle)(void *web));
+
+static inline struct web *web_of(const struct http_request *rq)
+{
+	return rq->user;
+}
+
+/* A batch whose first statement is the identity that the route asks for:
+ * session, API key, claims, or visitor. */
+struct db_batch *web_batch(struct http_request *rq);
+
+/* A page's data with what every layout needs: csrf, path, base_url, theme,
+ * assets (version for cached files), and for signed-in pages me.* when
+ * web_me was added to the batch. b may be NULL. */
+struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b);
+/* Add the statement that reads who is signed in (name, initials, role,
+ * organization, unanswered count) for the layout; part of the same trip. */
+void web_me(struct http_request *rq, struct db_batch *b);
+
+/* Rows of a statement as a list of maps; one row as a map. Columns of type
+ * json and arrays become trees and lists; booleans and integers keep their
+ * type; null and empty text are false in sections. */
+void web_set_rows(struct tmpl_value *page, const char *key, const struct db_batch *b, int stmt);
+void web_set_row(struct tmpl_value *page, const char *key, const struct db_batch *b, int stmt,
+		 size_t row);
+
+/* text/html from templates/<name>.html. */
+enum status web_render(struct http_request *rq, struct http_response *rs, const char *name,
+		       const struct tmpl_value *page, struct err *e) WARN_UNUSED;
+
+/* Errors as pages (templates/error.html), as JSON when the request asks for
+ * it or the route says so; a signed-out person is sent to /login. */
+void web_error_page(struct http_request *rq, struct http_response *rs, const struct err *e);
+
+#endif
