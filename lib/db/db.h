@@ -71,6 +71,8 @@ struct db_value db_text_or_null(const char *cstr);
 /* ---- batches ------------------------------------------------------- */
 
 struct db_batch *db_batch(struct db *db, struct arena *a);
+/* The arena that it was made in, where its results are. */
+struct arena *db_arena(const struct db_batch *b);
 
 /* Who asks. Exactly one of these comes first. Tokens go to the database as
  * their SHA-256 only. */

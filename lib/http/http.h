@@ -77,6 +77,7 @@ struct http_request {
 	struct sv bearer;  /* the token after "Bearer ", if sent */
 	struct sv claims;  /* payload of a valid JWT in bearer, else SV_NONE */
 	void *user;        /* what the program passed to http_serve */
+	int me;            /* web/: statement that reads who is signed in, + 1; 0 = none */
 	/* parsed on first use */
 	struct http_pairs *query, *form, *cookies;
 	struct http_file *files;

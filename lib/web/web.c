@@ -1,0 +1,165 @@
+#include "web/web.h"
+
+#include "base/conf.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+
+
+static struct {
+	struct web web;
+	void (*idle)(void *web);
+} program;
+
+static void idle(void *user)
+{
+	if (program.idle)
+		program.idle(user);
+}
+
+/* What can go wrong at start goes to the log with its remedy; the process
+ * then ends and is started again by its supervisor. */
+static int refuse(const struct err *e)
+{
+	struct sv message = err_message(e);
+
+	log_error("cannot start", LOG_S("why", message));
+	return 1;
+}
+
+int web_main(const char *name, const struct http_route *routes, http_error_writer *error,
+	     void (*on_idle)(void *web))
+{
+	struct arena *a = arena_new();
+	struct err e = { 0 };
+	struct http_program p = {
+		.name = name,
+		.routes = routes,
+		.error = error ? error : web_error_page,
+		.user = &program.web,
+		.idle = idle,
+	};
+	int code;
+
+	log_setup(name, "info");
+	if (conf_load(NULL, a, &e))
+		return refuse(&e);
+	log_setup(name, conf_str(CONF_log_level));
+	if (crypto_key_load(conf_str(CONF_master_key_file), a, &e))
+		return refuse(&e);
+	program.web.db = db_from_conf(name);
+	program.web.templates = tmpl_set_open(conf_str(CONF_templates_dir));
+	tmpl_set_reload(program.web.templates, conf_bool(CONF_templates_reload));
+	program.idle = on_idle;
+	code = http_serve(&p);
+	tmpl_set_free(program.web.templates);
+	db_free(program.web.db);
+	arena_free(a);
+	return code;
+}
+
+struct db_batch *web_batch(struct http_request *rq)
+{
+	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+
+	if (rq->api_key.n)
+		db_as_api_key(b, rq->api_key, rq->remote_addr);
+	else if (rq->claims.n)
+		db_as_claims(b, rq->claims);
+	else if (rq->session.n)
+		db_as_session(b, rq->session);
+	else
+		db_as_public(b);
+	return b;
+}
+
+/* Has to hold for every signed-in page; the layout shows it. */
+static const char me_sql[] =
+	"select p.id, p.first_name, p.last_name, p.email, p.avatar_url, p.username, p.timezone,"
+	" upper(left(coalesce(nullif(p.first_name, ''), p.email), 1) || left(coalesce(p.last_name, ''), 1)) as initials,"
+	" coalesce(nullif(trim(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')), ''), p.email) as name,"
+	" auth.app_role() as app_role, auth.app_role() in ('OWNER', 'ADMIN') as is_admin,"
+	" o.id as organization_id, o.name as organization_name, o.currency, o.timezone as organization_timezone,"
+	" (select count(*) from (select from conversations c where c.status in ('OPEN', 'PENDING')"
+	"	and c.last_message_direction = 'INBOUND' limit 100) unanswered) as unanswered"
+	" from profiles p, organizations o where p.id = auth.uid() and p.organization_id = o.id";
+
+/* The index of that statement travels in the request's parameters' place of
+ * its own: a batch has it at most once, right behind the identity. */
+void web_me(struct http_request *rq, struct db_batch *b)
+{
+	rq->me = db_add(b, me_sql) + 1;
+}
+
+struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b)
+{
+	struct tmpl_value *page = tmpl_map(rq->arena);
+	struct sv secret = rq->session.n ? rq->session : http_cookie(rq, "kontor_form");
+
+	tmpl_set_text(page, "csrf", http_csrf_token(rq->arena, secret));
+	tmpl_set_text(page, "path", rq->path);
+	tmpl_set_text(page, "base_url", sv_from(conf_str(CONF_base_url)));
+	tmpl_set_text(page, "theme", rq->theme);
+	tmpl_set_text(page, "assets", sv_from(PACKAGE_VERSION));
+	tmpl_set_bool(page, "htmx", sv_present(http_header(rq, "HX-Request")));
+	if (b && rq->me)
+		web_set_row(page, "me", b, rq->me - 1, 0);
+	return page;
+}
+
+enum status web_render(struct http_request *rq, struct http_response *rs, const char *name,
+		       const struct tmpl_value *page, struct err *e)
+{
+	http_content_type(rs, "text/html; charset=utf-8");
+	http_set_header(rs, "Cache-Control", SV("no-store"));
+	return tmpl_render(web_of(rq)->templates, sv_from(name), page, rq->arena, &rs->body, e);
+}
+
+static bool wants_json(const struct http_request *rq)
+{
+	struct sv accept = http_header(rq, "Accept");
+
+	return (rq->route && rq->route->flags & HTTP_JSON_ERR) ||
+	       sv_find(accept, SV("application/json")) >= 0;
+}
+
+static enum status error_body(struct http_request *rq, struct http_response *rs,
+			      const struct err *e, struct err *failure)
+{
+	struct tmpl_value *page = web_page(rq, NULL);
+
+	tmpl_set_int(page, "status", status_http(e->status));
+	tmpl_set_text(page, "message", err_message(e));
+	tmpl_set_text(page, "hint", e->hint);
+	tmpl_set_text(page, "request_id", rq->request_id);
+	return web_render(rq, rs, "error", page, failure);
+}
+
+void web_error_page(struct http_request *rq, struct http_response *rs, const struct err *e)
+{
+	struct err failure = { 0 };
+
+	if (wants_json(rq)) {
+		http_error_json(rq, rs, e);
+		return;
+	}
+	if (e->status == ST_UNAUTHENTICATED && rq->route && rq->route->auth == HTTP_STAFF) {
+		buf_auto struct buf to = BUF_INIT;
+
+		buf_lit(&to, "/login?next=");
+		buf_url(&to, rq->method == HTTP_GET ? rq->path : SV("/"));
+		/* htmx follows this by itself; a plain redirect would land in a fragment. */
+		if (sv_present(http_header(rq, "HX-Request"))) {
+			rs->status = 401;
+			http_set_header(rs, "HX-Redirect", arena_sv(rq->arena, buf_sv(&to)));
+		} else {
+			http_redirect(rs, arena_sv(rq->arena, buf_sv(&to)));
+		}
+		return;
+	}
+	rs->status = status_http(e->status);
+	if (error_body(rq, rs, e, &failure)) {
+		http_content_type(rs, "text/plain; charset=utf-8");
+		buf_add(&rs->body, err_message(e));
+		buf_addc(&rs->body, '\n');
+	}
+}
