@@ -59,7 +59,8 @@ struct db_value {
 
 #define DB_S(v) ((struct db_value){ .kind = sv_present(v) ? DB_TEXT_ : DB_NULL_, .text = (v) })
 #define DB_C(v) db_text_or_null(v) /* a C string; NULL = null */
-#define DB_BYTES(v) ((struct db_value){ .kind = DB_BYTES_, .text = (v) }) /* bytea */
+/* bytea; not copied: the bytes must stay until db_run. All else is copied. */
+#define DB_BYTES(v) ((struct db_value){ .kind = DB_BYTES_, .text = (v) })
 #define DB_I(v) ((struct db_value){ .kind = DB_INT_, .number = (v) })
 #define DB_B(v) ((struct db_value){ .kind = DB_BOOL_, .number = (v) })
 #define DB_NULL ((struct db_value){ .kind = DB_NULL_ })
@@ -101,6 +102,9 @@ enum status db_run(struct db_batch *b, struct err *e) WARN_UNUSED;
 /* SQLSTATE and constraint of the last failure of this batch, or empty. */
 struct sv db_sqlstate(const struct db_batch *b);
 struct sv db_constraint(const struct db_batch *b);
+/* What the server itself said of it, for answers in PostgREST's form. */
+enum db_server_part { DB_MESSAGE, DB_DETAIL, DB_HINT };
+struct sv db_server_text(const struct db_batch *b, enum db_server_part part);
 
 /* ---- results ------------------------------------------------------- */
 
@@ -136,7 +140,9 @@ int db_fd(const struct db *db);
 /* Subscribe; repeated by itself after a reconnect. channel is a literal. */
 enum status db_listen(struct db *db, const char *channel, struct arena *a, struct err *e) WARN_UNUSED;
 /* Next pending notification: true with channel and payload (in the arena).
- * Does not wait. *reconnected is set when some may have been missed. */
+ * Does not wait. *reconnected is set, and never cleared here, when some may
+ * have been missed. When the connection is seen lost, db_fd becomes -1: call
+ * db_connect. */
 bool db_notified(struct db *db, struct arena *a, struct sv *channel, struct sv *payload,
 		 bool *reconnected);
 /* COPY ... FROM STDIN with ready-made text rows, in a transaction of its own. */
