@@ -22,6 +22,11 @@ struct db_batch *db_batch(struct db *db, struct arena *a)
 	return b;
 }
 
+struct arena *db_arena(const struct db_batch *b)
+{
+	return b->arena;
+}
+
 static struct statement *append(struct db_batch *b)
 {
 	if (b->n == b->size) {
