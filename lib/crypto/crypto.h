@@ -32,12 +32,13 @@ struct sv crypto_token_hash(struct arena *a, struct sv token);
 /* prefix + 43 characters of base64url (256 random bits). */
 struct sv crypto_token_new(struct arena *a, const char *prefix);
 
-/* Passwords: argon2id in PHC form ($argon2id$v=19$m=19456,t=2,p=1$...). */
+/* Passwords: argon2id in PHC form ($argon2id$v=19$m=19456,t=2,p=1$...). An
+ * empty phc is never right but takes as long: pass it for unknown accounts. */
 struct sv crypto_password_hash(struct arena *a, struct sv password);
 bool crypto_password_check(struct sv phc, struct sv password);
 
 /*
- * Sealing: AES-256-GCM under the installation's master key.
+ * Sealing: AES-256-GCM under a key derived from the installation's master key.
  *
  * `context` names what is sealed and for whom ("channel:<id>:bot_token"); it
  * is authenticated, so a sealed value moved to another row does not open.
@@ -45,6 +46,8 @@ bool crypto_password_check(struct sv phc, struct sv password);
  */
 /* Read the 64 hex digits from the file; keeps the key for the process. */
 enum status crypto_key_load(const char *path, struct arena *a, struct err *e) WARN_UNUSED;
+/* The same from memory, for tests. Whatever needs the key aborts without it. */
+void crypto_key_set(const unsigned char key[static 32]);
 struct sv crypto_seal(struct arena *a, struct sv context, struct sv plain);
 /* SV_NONE when it was not sealed by this key for this context. */
 struct sv crypto_open(struct arena *a, struct sv context, struct sv sealed);
@@ -55,10 +58,13 @@ void crypto_derive(unsigned char out[static SHA256_SIZE], const char *purpose);
 /*
  * JSON Web Tokens, HS256 only, signed with the derived key "jwt".
  * crypto_jwt_open returns the payload (JSON text) of a token whose signature
- * is right and whose exp/nbf hold now, else SV_NONE; *expired tells whether
- * time was the reason.
+ * is right and whose exp/nbf hold now (30 seconds either way), else SV_NONE;
+ * *expired tells whether time was the reason.
  */
 struct sv crypto_jwt_sign(struct arena *a, struct sv payload);
 struct sv crypto_jwt_open(struct arena *a, struct sv token, bool *expired);
+/* The same under somebody else's key, at a time in seconds since 1970. */
+struct sv crypto_jwt_verify(struct arena *a, struct sv key, struct sv token, int64_t now_s,
+			    bool *expired);
 
 #endif

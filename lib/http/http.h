@@ -17,6 +17,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <jansson.h>
+
 enum http_method {
 	HTTP_GET = 1,
 	HTTP_HEAD = 2,
@@ -27,19 +29,28 @@ enum http_method {
 	HTTP_OPTIONS = 64
 };
 
-/* What a route wants to know about the caller before its handler runs. The
+/*
+ * What a route wants to know about the caller before its handler runs. The
  * credential is only found here; the database judges it, in the same round
- * trip as the work (db/db.h). */
+ * trip as the work (db/db.h). Only a JWT is judged here, by its signature
+ * and times.
+ */
 enum http_auth {
 	HTTP_PUBLIC,  /* nobody in particular */
-	HTTP_STAFF,   /* a session cookie; without one, pages go to /login */
-	HTTP_API_KEY, /* X-API-Key: cg_... or Authorization: Bearer <jwt> */
-	HTTP_BEARER   /* apikey header or parameter, and Authorization: Bearer <jwt> */
+	HTTP_STAFF,   /* cookie kontor_session; without one, pages go to /login */
+	HTTP_API_KEY, /* X-API-Key: cg_... or Authorization: Bearer <jwt or key> */
+	HTTP_BEARER   /* apikey header or parameter, and Authorization: Bearer <jwt>;
+		       * without the latter the apikey has to be the JWT */
 };
 
 enum http_flags {
-	HTTP_CSRF = 1,    /* needs the token in field _csrf or header X-CSRF-Token */
-	HTTP_JSON_ERR = 2 /* errors as JSON though the program serves pages */
+	/* Changing methods need http_csrf_token() in field _csrf or header
+	 * X-CSRF-Token; on public routes that of the cookie kontor_form. */
+	HTTP_CSRF = 1,
+	HTTP_JSON_ERR = 2, /* errors as JSON though the program serves pages */
+	/* Pages of any origin may call; always so with HTTP_API_KEY and
+	 * HTTP_BEARER, whose credentials a browser never adds by itself. */
+	HTTP_CORS = 4
 };
 
 struct http_pair {
@@ -64,16 +75,18 @@ struct http_route;
 struct http_request {
 	struct arena *arena;
 	enum http_method method;
-	struct sv path;       /* percent-decoded, begins with '/' */
+	struct sv path;       /* percent-decoded, begins with '/', valid UTF-8 */
 	struct sv query_text; /* as sent, without '?' */
 	struct sv body;       /* raw */
 	struct sv request_id, remote_addr, host, content_type, user_agent;
 	bool https;
-	struct sv tenant, theme; /* what the vhost is bound to, or empty */
+	/* What the vhost is bound to by fastcgi_param KONTOR_TENANT and
+	 * KONTOR_THEME, or empty. */
+	struct sv tenant, theme;
 	const struct http_route *route;
 	struct sv params[HTTP_PARAMS_MAX]; /* what :name parts of the route matched */
 	struct sv session; /* HTTP_STAFF: the session token */
-	struct sv api_key; /* the cg_ key, if sent */
+	struct sv api_key; /* HTTP_API_KEY: the cg_ or ck_live_ key, if sent */
 	struct sv bearer;  /* the token after "Bearer ", if sent */
 	struct sv claims;  /* payload of a valid JWT in bearer, else SV_NONE */
 	void *user;        /* what the program passed to http_serve */
@@ -96,6 +109,17 @@ struct http_response {
 typedef enum status http_handler(struct http_request *rq, struct http_response *rs,
 				 struct err *e);
 
+/*
+ * A literal part of a pattern goes before :name, that before *. The most
+ * specific pattern that fits decides: when it does not take the method, the
+ * answer is 405 with Allow, even if a vaguer pattern would take it. A slash
+ * at the end of pattern or path makes no difference. The value of a part
+ * named :token, :secret or :key is kept out of the log.
+ *
+ * HEAD is served by the handler of GET, which sees HTTP_GET, and the body is
+ * dropped; a route that lists HTTP_HEAD itself sees HTTP_HEAD. OPTIONS is
+ * answered here (204 with Allow and the CORS headers) unless the route lists it.
+ */
 struct http_route {
 	unsigned methods;    /* enum http_method, or'ed; HEAD comes with GET */
 	const char *pattern; /* "/deals/:id"; a last part of "*" takes the rest */
@@ -108,7 +132,8 @@ struct http_route {
 /* How a program answers errors; rs is empty when it is called. */
 typedef void http_error_writer(struct http_request *rq, struct http_response *rs,
 			       const struct err *e);
-/* {"error","message","code","details","hint"}: the superset of api.md. */
+/* {"error","message","code","details","hint"}: the superset of api.md. With a
+ * field, details is {"field","message"} (API-60). */
 void http_error_json(struct http_request *rq, struct http_response *rs, const struct err *e);
 
 struct http_program {
@@ -120,13 +145,25 @@ struct http_program {
 	void (*idle)(void *user);
 };
 
-/* Accept on file descriptor 0 until SIGTERM; the request under way is
- * finished. Returns the process' exit code. */
+/*
+ * Accept on file descriptor 0 until SIGTERM; the request under way is
+ * finished. Returns the process' exit code. From nginx come the variables of
+ * its own fastcgi_params (REQUEST_METHOD, REQUEST_URI, QUERY_STRING,
+ * CONTENT_TYPE, CONTENT_LENGTH, REMOTE_ADDR, HTTPS, HTTP_...) and, optional,
+ * REQUEST_ID, KONTOR_TENANT, KONTOR_THEME. Every answer carries X-Request-Id,
+ * and Cache-Control: no-store unless the handler says otherwise.
+ */
 int http_serve(const struct http_program *program);
-/* One request through the dispatcher without FastCGI, for tests: env as
- * "NAME=value" strings ending with NULL, body as bytes. */
+/*
+ * One request through the dispatcher without FastCGI, for tests: env as
+ * "NAME=value" strings ending with NULL (REQUEST_METHOD and REQUEST_URI at
+ * least), body as bytes. rs must be zeroed before its first use; its headers
+ * are valid until the next call, its body until buf_release(&rs->body).
+ */
 void http_run(const struct http_program *program, char **env, struct sv body,
 	      struct http_response *rs);
+/* A header that the response has, any case; SV_NONE when absent. */
+struct sv http_response_header(const struct http_response *rs, const char *name);
 
 /* ---- reading ------------------------------------------------------- */
 
@@ -134,21 +171,28 @@ void http_run(const struct http_program *program, char **env, struct sv body,
 struct sv http_env(const struct http_request *rq, const char *name);
 /* A request header by its own name, any case ("X-Hub-Signature-256"). */
 struct sv http_header(const struct http_request *rq, const char *name);
-/* The part of the path that :name matched. */
+/* The part of the path that :name matched, decoded; "*" names the rest. */
 struct sv http_param(const struct http_request *rq, const char *name);
 /* The first value of a query parameter, form field (urlencoded or
- * multipart), cookie. SV_NONE when absent. */
+ * multipart), cookie. SV_NONE when absent. All but file contents is valid
+ * UTF-8. A form that cannot be read has no fields; http_form_read says why,
+ * and the dispatcher answers 400 by itself where a route has HTTP_CSRF. */
 struct sv http_query(struct http_request *rq, const char *name);
 struct sv http_form(struct http_request *rq, const char *name);
 struct sv http_cookie(struct http_request *rq, const char *name);
 const struct http_file *http_form_file(struct http_request *rq, const char *name);
+enum status http_form_read(struct http_request *rq, struct err *e) WARN_UNUSED;
+/* The body as a JSON object or array, whatever its content type says; 400
+ * with the position of the mistake. Freed with the arena. */
+enum status http_json(struct http_request *rq, json_t **out, struct err *e) WARN_UNUSED;
 /* Everything, for repeated names and unknown ones. */
 const struct http_pairs *http_query_all(struct http_request *rq);
 const struct http_pairs *http_form_all(struct http_request *rq);
 /* Percent-decoding with + as space; a malformed escape stays as it is. */
 struct sv http_unescape(struct arena *a, struct sv s);
 
-/* The parsers behind these, for their fuzzers. Malformed input: ST_BAD_INPUT. */
+/* The parsers behind these, for their fuzzers. Malformed input: ST_BAD_INPUT;
+ * so are more than 1000 fields. */
 enum status http_parse_urlencoded(struct arena *a, struct sv text, struct http_pairs *out,
 				  struct err *e) WARN_UNUSED;
 enum status http_parse_multipart(struct arena *a, struct sv content_type, struct sv body,
@@ -157,11 +201,13 @@ enum status http_parse_multipart(struct arena *a, struct sv content_type, struct
 
 /* ---- answering ----------------------------------------------------- */
 
+/* Replaces a header of that name. Control characters become spaces. */
 void http_set_header(struct http_response *rs, const char *name, struct sv value);
 struct http_cookie_options {
 	int max_age; /* seconds; 0 = until the browser closes; < 0 = delete */
 	bool secure, http_only, strict; /* strict: SameSite=Strict, else Lax */
 };
+/* For path /. What cookies cannot hold is percent-encoded; http_cookie undoes it. */
 void http_set_cookie(struct http_response *rs, const char *name, struct sv value,
 		     const struct http_cookie_options *o);
 void http_content_type(struct http_response *rs, const char *type);
@@ -175,5 +221,8 @@ void http_etag(struct http_request *rq, struct http_response *rs);
 /* The token for a session (or for a public form's own cookie): an HMAC of
  * it, so that nothing has to be stored. */
 struct sv http_csrf_token(struct arena *a, struct sv session);
+/* The token for a form on a public page; sets the cookie kontor_form unless
+ * the browser has it already. */
+struct sv http_csrf_public(struct http_request *rq, struct http_response *rs);
 
 #endif

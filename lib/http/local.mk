@@ -1,0 +1,18 @@
+lib_libkontor_a_SOURCES += \
+	lib/http/auth.c \
+	lib/http/csrf.c \
+	lib/http/dispatch.c \
+	lib/http/error.c \
+	lib/http/form.c \
+	lib/http/http.h \
+	lib/http/internal.h \
+	lib/http/json.c \
+	lib/http/metrics.c lib/http/metrics.def lib/http/metrics.h \
+	lib/http/multipart.c \
+	lib/http/request.c \
+	lib/http/response.c \
+	lib/http/route.c \
+	lib/http/serve.c
+
+check_PROGRAMS += t/unit/test_http
+t_unit_test_http_SOURCES = t/unit/test_http.c

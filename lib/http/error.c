@@ -1,0 +1,42 @@
+#include "http/internal.h"
+
+/* JSON has to be UTF-8 whatever a message quotes. */
+static void add_text(struct buf *b, const char *key, struct sv text, const char *instead)
+{
+	buf_json_key(b, key);
+	buf_json(b, sv_is_text(text) ? text : sv_from(instead));
+}
+
+static void add_field(struct buf *b, const struct err *e, struct sv message)
+{
+	buf_json_key(b, "details");
+	buf_addc(b, '{');
+	add_text(b, "field", e->field, "?");
+	add_text(b, "message", message, status_text(e->status));
+	buf_addc(b, '}');
+}
+
+void http_error_json(struct http_request *rq, struct http_response *rs, const struct err *e)
+{
+	struct sv message = err_message(e), shown = message;
+	struct buf *b = &rs->body;
+	bool field = e->field.n && !e->details.n;
+
+	(void)rq;
+	/* API-60: the text is general, details name the field and its fault. */
+	if (field && e->status == ST_UNPROCESSABLE)
+		shown = sv_from(status_text(e->status));
+	rs->status = status_http(e->status);
+	http_content_type(rs, "application/json; charset=utf-8");
+	buf_addc(b, '{');
+	add_text(b, "error", shown, status_text(e->status));
+	add_text(b, "message", shown, status_text(e->status));
+	add_text(b, "code", err_code(e), status_code(e->status));
+	if (field)
+		add_field(b, e, message);
+	else if (e->details.n)
+		add_text(b, "details", e->details, "");
+	if (e->hint.n)
+		add_text(b, "hint", e->hint, "");
+	buf_addc(b, '}');
+}
