@@ -94,7 +94,8 @@ struct tmpl_name *tmpl_intern(struct tmpl_set *set, struct sv text);
 
 /* The compiled template. ST_NOT_FOUND when there is none, not logged;
  * ST_INTERNAL when it cannot be read or compiled, logged. */
-enum status tmpl_unit_get(struct tmpl_set *set, struct sv name, struct tmpl_unit **unit) WARN_UNUSED;
+enum status tmpl_unit_get(struct tmpl_set *set, struct sv name,
+			  struct tmpl_unit **unit) WARN_UNUSED;
 
 struct tmpl_fault {
 	const char *why; /* a literal */

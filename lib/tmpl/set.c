@@ -166,7 +166,7 @@ static bool stamp_same(const struct tmpl_stamp *a, const struct tmpl_stamp *b)
 	       a->inode == b->inode;
 }
 
-/* The file is read as far as it went when its size was asked for. */
+/* False also when the file has become shorter since its size was asked for. */
 static bool read_whole(int fd, char *at, size_t n)
 {
 	while (n) {
@@ -187,7 +187,7 @@ static enum status load_fd(struct tmpl_set *set, struct sv name, int fd, const s
 	char *src;
 
 	if (!S_ISREG(st->st_mode) || st->st_size > TMPL_SIZE_MAX) {
-		log_error("a template is not a file of a size fit for one", LOG_S("template", name));
+		log_error("a template is no file, or too large", LOG_S("template", name));
 		return ST_INTERNAL;
 	}
 	unit = unit_new(name);

@@ -15,8 +15,8 @@ static struct err err;
 /* ---- the specification's cases ---- */
 
 static const char *const spec_files[] = {
-	"interpolation", "sections",       "inverted",     "comments", "delimiters",
-	"partials",      "~dynamic-names", "~inheritance",
+	"interpolation", "sections", "inverted",       "comments",
+	"delimiters",	 "partials", "~dynamic-names", "~inheritance",
 };
 
 /* The directory beside the checkout, also seen from a worktree or a build
@@ -48,9 +48,10 @@ static void spec_case(const char *file, json_t *test)
 	bool added = true;
 	const char *point;
 
-	json_object_foreach(json_object_get(test, "partials"), name, partial)
-		added &= tmpl_set_add(set, sv_from(name), sv_from(json_string_value(partial))) ==
-			 ST_OK;
+	json_object_foreach(json_object_get(test, "partials"), name, partial) {
+		text = json_string_value(partial);
+		added &= tmpl_set_add(set, sv_from(name), sv_from(text)) == ST_OK;
+	}
 	text = json_string_value(json_object_get(test, "template"));
 	added &= tmpl_set_add(set, SV("/main"), sv_from(text)) == ST_OK;
 	point = arena_printf(arena, "spec %s: %s: %s", file,
@@ -59,9 +60,9 @@ static void spec_case(const char *file, json_t *test)
 	point = arena_dup(arena, sv_trim(sv_from(point)));
 	for (char *nl = strchr(point, '\n'); nl; nl = strchr(nl, '\n'))
 		*nl = ' ';
-	if (!added || tmpl_render(set, SV("/main"),
-				  tmpl_from_json(arena, json_object_get(test, "data")), arena,
-				  &out, &err) != ST_OK)
+	if (!added ||
+	    tmpl_render(set, SV("/main"), tmpl_from_json(arena, json_object_get(test, "data")),
+			arena, &out, &err) != ST_OK)
 		ok(false, "%s", point);
 	else
 		is_sv(buf_sv(&out), sv_from(json_string_value(json_object_get(test, "expected"))),
@@ -165,8 +166,9 @@ static void test_values(void)
 		tmpl_set_int(deal, "value", i);
 	}
 	tmpl_push(deals, tmpl_map(arena));
-	is_sv(RENDER(page, "t", "{{title}} {{n}} {{yes}} [{{null}}{{absent}}{{deals}}{{user}}] "
-				"{{user.name}}{{#deals}} {{value}}{{/deals}}"),
+	is_sv(RENDER(page, "t",
+		     "{{title}} {{n}} {{yes}} [{{null}}{{absent}}{{deals}}{{user}}] "
+		     "{{user.name}}{{#deals}} {{value}}{{/deals}}"),
 	      SV("Deals -9223372036854775808 true [] Ann 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 "
 		 "18 19 20 "),
 	      "values of every kind; of two under one key the later counts");
@@ -174,7 +176,8 @@ static void test_values(void)
 	      "no data at all: every key is empty");
 	is_sv(RENDER(from_json("[1.10, 0.1, 1e100, -0.5, 3.3, 12345678901234567890.0]"), "t",
 		     "{{#.}}{{.}} {{/.}}"),
-	      SV("1.1 0.1 1e+100 -0.5 3.3 1.2345678901234567e+19 "), "decimals in their shortest form");
+	      SV("1.1 0.1 1e+100 -0.5 3.3 1.2345678901234567e+19 "),
+	      "decimals in their shortest form");
 }
 
 static void test_truth(void)
@@ -182,9 +185,9 @@ static void test_truth(void)
 	static const struct {
 		const char *json, *want;
 	} rows[] = {
-		{ "null", "no" },  { "false", "no" }, { "true", "yes" },  { "0", "no" },
-		{ "0.0", "no" },   { "-1", "yes" },   { "0.01", "yes" },  { "\"\"", "no" },
-		{ "\"0\"", "yes" }, { "[]", "no" },   { "[0]", "yes" },   { "{}", "yes" },
+		{ "null", "no" },   { "false", "no" }, { "true", "yes" }, { "0", "no" },
+		{ "0.0", "no" },    { "-1", "yes" },   { "0.01", "yes" }, { "\"\"", "no" },
+		{ "\"0\"", "yes" }, { "[]", "no" },    { "[0]", "yes" },  { "{}", "yes" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -242,15 +245,18 @@ static void test_table(void)
 	t.rows = 0;
 	tmpl_set_table(page, "empty", &t);
 	is_sv(RENDER(page, "t", "{{#people}}{{name}}:{{age}}{{unit}};{{/people}}"),
-	      SV("Ann:20y;B&lt;b:y;Cem:22y;"), "table: a null cell hides the outer key, an absent "
-					       "column does not");
+	      SV("Ann:20y;B&lt;b:y;Cem:22y;"),
+	      "table: a null cell hides the outer key, an absent column does not");
 	is_int(columns_asked, 3, "each column is looked up once, not once per row");
-	is_sv(RENDER(page, "t", "{{first.name}} {{first.nothing}}{{#first}}{{age}}{{unit}}{{/first}}"
-				"{{#none}}x{{/none}}{{none.name}}"),
+	is_sv(RENDER(page, "t",
+		     "{{first.name}} {{first.nothing}}{{#first}}{{age}}{{unit}}{{/first}}"
+		     "{{#none}}x{{/none}}{{none.name}}"),
 	      SV("Ann 20y"), "one row as a map; a row that is not there is null");
-	is_sv(RENDER(page, "t", "{{^people}}x{{/people}}{{#empty}}x{{/empty}}{{^empty}}none{{/empty}}"),
+	is_sv(RENDER(page, "t",
+		     "{{^people}}x{{/people}}{{#empty}}x{{/empty}}{{^empty}}none{{/empty}}"),
 	      SV("none"), "a table without rows is false");
-	is_sv(RENDER(page, "t", "{{#people}}{{>row}}{{/people}}", "row", "{{#age}}{{name}}{{/age}}"),
+	is_sv(RENDER(page, "t", "{{#people}}{{>row}}{{/people}}", "row",
+		     "{{#age}}{{name}}{{/age}}"),
 	      SV("AnnCem"), "rows through a partial");
 }
 
@@ -260,7 +266,8 @@ static void test_inheritance(void)
 
 	is_sv(RENDER(NULL, "t", "a\n  {{$b}}{{/b}}\nc\n"), SV("a\nc\n"),
 	      "an empty block alone on its line leaves nothing");
-	is_sv(RENDER(NULL, "t", "{{<base}}{{$b}}x{{/b}}{{/base}}", "base", "a\n  {{$b}}{{/b}}\nc\n"),
+	is_sv(RENDER(NULL, "t", "{{<base}}{{$b}}x{{/b}}{{/base}}", "base",
+		     "a\n  {{$b}}{{/b}}\nc\n"),
 	      SV("a\n  x\nc\n"), "short content put there has the line's indentation and end");
 	is_sv(RENDER(NULL, "t", "{{<base}}{{$b}}\nx\n\n  y\n{{/b}}{{/base}}", "base",
 		     "a\n  {{$b}}{{/b}}\nc\n"),
@@ -274,13 +281,16 @@ static void test_inheritance(void)
 	is_sv(RENDER(NULL, "t", "{{<base}}{{$b}}x{{/b}}{{/base}}", "base", "[{{>part}}]", "part",
 		     "{{$b}}{{/b}}"),
 	      SV("[x]"), "a partial inside the layout takes part");
-	is_sv(RENDER(page, "t", "{{<base}}{{#x}}{{$b}}no{{/b}}{{/x}}{{>none}}{{$b}}x{{/b}}{{/base}}",
-		     "base", "[{{$b}}{{/b}}]"),
+	is_sv(RENDER(page, "t",
+		     "{{<base}}{{#x}}{{$b}}no{{/b}}{{/x}}{{>none}}{{$b}}x{{/b}}{{/base}}", "base",
+		     "[{{$b}}{{/b}}]"),
 	      SV("[x]"), "only the parent's own blocks count inside it");
-	is_sv(RENDER(NULL, "t", "{{<base}}{{$b}}\n  {{<box}}\n    {{$in}}\n      y\n    {{/in}}\n"
-				"  {{/box}}\n{{/b}}{{/base}}",
+	is_sv(RENDER(NULL, "t",
+		     "{{<base}}{{$b}}\n  {{<box}}\n    {{$in}}\n      y\n    {{/in}}\n"
+		     "  {{/box}}\n{{/b}}{{/base}}",
 		     "base", "<b>\n {{$b}}{{/b}}\n</b>\n", "box", "<i>\n  {{$in}}{{/in}}\n</i>\n"),
-	      SV("<b>\n <i>\n   y\n </i>\n</b>\n"), "a parent inside a block is indented by its place");
+	      SV("<b>\n <i>\n   y\n </i>\n</b>\n"),
+	      "a parent inside a block is indented by its place");
 	is_sv(RENDER(NULL, "t", "{{>p}}\n  {{>p}}\n", "p", "{{! c }}{{x}}1\r\n\r\n{{^x}}2{{/x}}\n"),
 	      SV("1\r\n\r\n2\n  1\r\n\r\n  2\n"), "a line that begins with a tag is indented, too");
 }
@@ -335,12 +345,15 @@ static void test_limits(void)
 	is_sv(RENDER(NULL, "t", deep.p), SV("(failed)"), "too many open tags");
 	tmpl_set_limits(set, 1000, 100);
 	ok(tmpl_set_add(set, SV("many"), SV("{{#l}}{{#l}}{{#l}}{{^l}}{{/l}}{{/l}}{{/l}}{{/l}}")) ==
-		   ST_OK &&
-	   tmpl_set_add(set, SV("long"), SV("{{#l}}0123456789ab{{/l}}")) == ST_OK, "both compile");
+			   ST_OK &&
+		   tmpl_set_add(set, SV("long"), SV("{{#l}}0123456789ab{{/l}}")) == ST_OK,
+	   "both compile");
 	buf_lit(&out, "before");
-	is_int(tmpl_render(set, SV("many"), page, arena, &out, &err), ST_INTERNAL, "too many steps");
+	is_int(tmpl_render(set, SV("many"), page, arena, &out, &err), ST_INTERNAL,
+	       "too many steps");
 	ok(has(logged(), "too many steps"), "the log says why");
-	is_int(tmpl_render(set, SV("long"), page, arena, &out, &err), ST_INTERNAL, "too many bytes");
+	is_int(tmpl_render(set, SV("long"), page, arena, &out, &err), ST_INTERNAL,
+	       "too many bytes");
 	ok(has(logged(), "too large"), "the log says why");
 	is_sv(buf_sv(&out), SV("before"), "and the page is left as it was");
 	tmpl_set_free(set);
@@ -359,7 +372,8 @@ static void test_missing(struct tmpl_set *set)
 	       "a missing template is an error");
 	log = logged();
 	ok(has(log, "\"level\":\"error\"") && has(log, "app/none"), "it is logged with its name");
-	ok(err.status == ST_INTERNAL && !has(err_message(&err), tmp_dir), "and told without details");
+	ok(err.status == ST_INTERNAL && !has(err_message(&err), tmp_dir),
+	   "and told without details");
 	write_file("half.html", "first half\n\n{{>app/none}}second half");
 	is_int(tmpl_render(set, SV("half"), page, arena, &out, &err), ST_INTERNAL,
 	       "a missing partial fails the page");
@@ -386,16 +400,27 @@ static void test_missing(struct tmpl_set *set)
 
 static void test_names(struct tmpl_set *set)
 {
-	static const char *const bad[] = { "../secret", "app/../../secret", "/etc/hostname", ".hidden",
-					   "app/.hidden", "app//list", "app/", "", "app/list\n", "a b",
-					   "app\\list", ".", ".." };
+	static const char *const bad[] = { "../secret",
+					   "app/../../secret",
+					   "/etc/hostname",
+					   ".hidden",
+					   "app/.hidden",
+					   "app//list",
+					   "app/",
+					   "",
+					   "app/list\n",
+					   "a b",
+					   "app\\list",
+					   ".",
+					   ".." };
 	struct buf out buf_auto = BUF_INIT;
 
 	write_file("../secret.html", "secret");
 	write_file(".hidden.html", "hidden");
 	write_file("app/.hidden.html", "hidden");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-		ok(tmpl_render(set, sv_from(bad[i]), NULL, arena, &out, &err) == ST_INTERNAL && !out.n,
+		ok(tmpl_render(set, sv_from(bad[i]), NULL, arena, &out, &err) == ST_INTERNAL &&
+			   !out.n,
 		   "the name %zu that leads elsewhere is refused", i);
 	ok(tmpl_render(set, SV("app/list\0x"), NULL, arena, &out, &err) == ST_INTERNAL,
 	   "so is one with a NUL");
