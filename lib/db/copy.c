@@ -43,7 +43,7 @@ static PGresult *finish(PGconn *conn)
 	PGresult *kept = NULL, *r;
 
 	while ((r = PQgetResult(conn))) {
-		if (PQresultStatus(kept) == PGRES_FATAL_ERROR) {
+		if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR) {
 			PQclear(r);
 			continue;
 		}
