@@ -69,8 +69,8 @@ static const char *const schema[] = {
 	" raise exception using errcode = '28000', message = 'This session has ended'; end if;"
 	" perform set_config('request.jwt.claims', '{\"sub\":\"ann\"}', true);"
 	" return 'authenticated'; end $$",
-	"create function auth.begin_api_key(key text, addr text) returns text language plpgsql as $$"
-	" begin perform set_config('request.jwt.claims', addr, true);"
+	"create function auth.begin_api_key(key text, addr text) returns text language plpgsql"
+	" as $$ begin perform set_config('request.jwt.claims', addr, true);"
 	" return case when key = encode(sha256('key'), 'hex') then 'authenticated' end; end $$",
 	"create function auth.begin_claims(c text) returns text language plpgsql as $$"
 	" begin perform set_config('request.jwt.claims', c, true); return 'authenticated'; end $$",
@@ -200,7 +200,7 @@ static void test_round_trip(void)
 	char line[512], last = 0;
 	int turns = 0, syncs = 0;
 
-	if (conn_ready(db, a, &e) || !f)
+	if (conn_ready(db, &e) || !f)
 		return;
 	PQtrace(db->conn, f);
 	PQsetTraceFlags(db->conn, PQTRACE_SUPPRESS_TIMESTAMPS);
@@ -370,7 +370,8 @@ static void test_results(void)
 {
 	struct buf out buf_auto = BUF_INIT;
 	enum status st;
-	struct db_batch *b = self(db, "select g as \"Id\", null as n from generate_series(1, 2) g", &st);
+	struct db_batch *b =
+		self(db, "select g as \"Id\", null as n from generate_series(1, 2) g", &st);
 
 	point(db_rows(b, 0) == 2 && db_cols(b, 0) == 2, "rows and columns");
 	point(db_col(b, 0, SV("Id")) == 0 && db_col(b, 0, SV("id")) == SIZE_MAX, "column by name");
@@ -562,7 +563,8 @@ static void test_copy(void)
 	point(db_copy(db, a, "copy t.rows from stdin", buf_sv(&rows), &e) == ST_BAD_INPUT,
 	      "a bad row fails");
 	point_sv(value(db, "select count(*) from t.rows"), SV("20000"), "all or nothing");
-	point(db_copy(db, a, "copy t.rows from stdin", SV("\xff"), &e) == ST_BAD_INPUT, "not UTF-8");
+	point(db_copy(db, a, "copy t.rows from stdin", SV("\xff"), &e) == ST_BAD_INPUT,
+	      "not UTF-8");
 	point(db_copy(db, a, "select 1", SV(""), &e) == ST_INTERNAL, "not a COPY");
 	point(db_copy(db, a, "copy t.rows to stdout", SV(""), &e) == ST_INTERNAL, "the wrong way");
 	point_sv(value(db, "select 5"), SV("5"), "the connection goes on");
