@@ -185,9 +185,8 @@ static bool conn_alive(struct db *db)
 	return PQstatus(db->conn) == CONNECTION_OK && !db->dying;
 }
 
-enum status conn_ready(struct db *db, struct arena *a, struct err *e)
+enum status conn_ready(struct db *db, struct err *e)
 {
-	(void)a;
 	if (conn_alive(db))
 		return ST_OK;
 	conn_close(db);
@@ -196,7 +195,8 @@ enum status conn_ready(struct db *db, struct arena *a, struct err *e)
 
 enum status db_connect(struct db *db, struct arena *a, struct err *e)
 {
-	return conn_ready(db, a, e);
+	(void)a; /* in the interface for a message with details */
+	return conn_ready(db, e);
 }
 
 int db_fd(const struct db *db)
@@ -214,7 +214,7 @@ static bool listens(const struct db *db, const char *channel)
 
 enum status db_listen(struct db *db, const char *channel, struct arena *a, struct err *e)
 {
-	enum status st = conn_ready(db, a, e);
+	enum status st = db_connect(db, a, e);
 
 	if (listens(db, channel))
 		return st;

@@ -43,7 +43,7 @@ static PGresult *finish(PGconn *conn)
 	PGresult *kept = NULL, *r;
 
 	while ((r = PQgetResult(conn))) {
-		if (PQresultStatus(kept) == PGRES_FATAL_ERROR) {
+		if (kept && PQresultStatus(kept) == PGRES_FATAL_ERROR) {
 			PQclear(r);
 			continue;
 		}
@@ -86,7 +86,7 @@ enum status db_copy(struct db *db, struct arena *a, const char *sql, struct sv r
 
 	if (!sv_is_text(rows))
 		return err_set(e, a, ST_BAD_INPUT, "The rows are not valid UTF-8 text");
-	st = conn_ready(db, a, e);
+	st = conn_ready(db, e);
 	if (st)
 		return st;
 	/* In blocking mode libpq reads while it writes, so neither side waits

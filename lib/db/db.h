@@ -97,7 +97,12 @@ int db_addv(struct db_batch *b, const char *sql, size_t n, const struct db_value
 /* The same for text that was composed (rest/): it is copied. */
 int db_add_composed(struct db_batch *b, struct sv sql, size_t n, const struct db_value *params);
 
-/* Send, wait for the commit, read. On failure no result may be read. */
+/*
+ * Send, wait for the commit, read; once per batch. On failure results read as
+ * empty, and *e says why, for the person who asked: SQL that raises KTnnn
+ * (nnn an HTTP status) or P0001 chooses the words itself, constraints are
+ * named, and what is our fault (ST_INTERNAL) goes to the log instead.
+ */
 enum status db_run(struct db_batch *b, struct err *e) WARN_UNUSED;
 /* SQLSTATE and constraint of the last failure of this batch, or empty. */
 struct sv db_sqlstate(const struct db_batch *b);
@@ -124,8 +129,9 @@ struct sv db_named(const struct db_batch *b, int stmt, size_t row, const char *n
 
 /*
  * One value as JSON by its type: numbers, booleans and json bare, timestamps
- * as PostgREST writes them (2025-01-15T12:34:56.789+00:00), arrays of text,
- * uuid and numbers as JSON arrays, everything else as a string, null as null.
+ * as PostgREST writes them (2025-01-15T12:34:56.789+00:00), arrays of built-in
+ * types as JSON arrays, everything else as a string, null as null. Arrays of
+ * enums, domains and extension types have no fixed oid: cast them to text[].
  */
 void db_json_value(struct buf *out, const struct db_batch *b, int stmt, size_t row, size_t col);
 /* {"col":value,...} for one row; [{...},...] for all. */
@@ -138,7 +144,8 @@ void db_json_rows(struct buf *out, const struct db_batch *b, int stmt);
 enum status db_connect(struct db *db, struct arena *a, struct err *e) WARN_UNUSED;
 int db_fd(const struct db *db);
 /* Subscribe; repeated by itself after a reconnect. channel is a literal. */
-enum status db_listen(struct db *db, const char *channel, struct arena *a, struct err *e) WARN_UNUSED;
+enum status db_listen(struct db *db, const char *channel, struct arena *a,
+		      struct err *e) WARN_UNUSED;
 /* Next pending notification: true with channel and payload (in the arena).
  * Does not wait. *reconnected is set, and never cleared here, when some may
  * have been missed. When the connection is seen lost, db_fd becomes -1: call

@@ -103,12 +103,21 @@ static size_t find_rule(struct sv state)
 	return i;
 }
 
-static void log_fault(const PGresult *r, struct sv state, const char *sql)
+static void log_fault(enum log_level level, const PGresult *r, struct sv state, const char *sql)
 {
-	log_error("the database refused a statement", LOG_S("sqlstate", state),
-		  LOG_C("text", PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY)),
-		  LOG_C("context", PQresultErrorField(r, PG_DIAG_CONTEXT)),
-		  LOG_C("statement", sql));
+	LOG_AT(level, "the database refused a statement", LOG_S("sqlstate", state),
+	       LOG_C("text", PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY)),
+	       LOG_C("context", PQresultErrorField(r, PG_DIAG_CONTEXT)),
+	       LOG_C("statement", sql));
+}
+
+/* Faults of ours in full, and what may be one: a name that does not exist. */
+static void log_if_needed(enum status st, const PGresult *r, struct sv state, const char *sql)
+{
+	if (st == ST_INTERNAL || st == ST_UNAVAILABLE)
+		log_fault(LOG_ERROR, r, state, sql);
+	else if (sv_starts(state, SV("42")) && st != ST_FORBIDDEN)
+		log_fault(LOG_WARN, r, state, sql);
 }
 
 enum status error_map(struct err *e, struct arena *a, const PGresult *r, const char *sql)
@@ -127,13 +136,10 @@ enum status error_map(struct err *e, struct arena *a, const PGresult *r, const c
 			pass_on(e, a, r);
 		else
 			own_words(e, a, r, rule);
-	} else {
-		log_fault(r, state, sql);
 	}
 	e->field = error_field(a, r, PG_DIAG_COLUMN_NAME);
-	if (e->status == ST_UNAVAILABLE) {
+	if (e->status == ST_UNAVAILABLE)
 		e->retry_after = 1;
-		log_fault(r, state, sql);
-	}
+	log_if_needed(e->status, r, state, sql);
 	return e->status;
 }

@@ -148,19 +148,6 @@ static void emit_array(struct buf *out, struct sv text, emit_fn emit)
 	}
 }
 
-void json_typed(struct buf *out, unsigned type, struct sv text)
-{
-	bool array;
-	emit_fn emit = emitter(type, &array);
-
-	if (!sv_present(text))
-		buf_lit(out, "null");
-	else if (array)
-		emit_array(out, text, emit);
-	else
-		emit(out, text);
-}
-
 /* ---- columns and rows ------------------------------------------------- */
 
 struct column {
@@ -206,7 +193,16 @@ static void emit_cell(struct buf *out, const struct column *c, const PGresult *r
 
 void db_json_value(struct buf *out, const struct db_batch *b, int stmt, size_t row, size_t col)
 {
-	json_typed(out, db_col_type(b, stmt, col), db_get(b, stmt, row, col));
+	struct sv text = db_get(b, stmt, row, col);
+	bool array;
+	emit_fn emit = emitter(db_col_type(b, stmt, col), &array);
+
+	if (!sv_present(text))
+		buf_lit(out, "null");
+	else if (array)
+		emit_array(out, text, emit);
+	else
+		emit(out, text);
 }
 
 void db_json_row(struct buf *out, const struct db_batch *b, int stmt, size_t row)

@@ -9,3 +9,6 @@ lib_libkontor_a_SOURCES += \
 	lib/db/priv.h \
 	lib/db/result.c \
 	lib/db/run.c
+
+check_PROGRAMS += t/unit/test_db
+t_unit_test_db_SOURCES = t/unit/test_db.c t/unit/pg.h

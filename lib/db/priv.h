@@ -68,7 +68,7 @@ struct db {
 };
 
 /* Connected and not seen dead; connects when it must. */
-enum status conn_ready(struct db *db, struct arena *a, struct err *e) WARN_UNUSED;
+enum status conn_ready(struct db *db, struct err *e) WARN_UNUSED;
 void conn_close(struct db *db);
 enum status conn_unavailable(struct err *e);
 
@@ -113,10 +113,5 @@ struct db_batch {
 enum status error_map(struct err *e, struct arena *a, const PGresult *r, const char *sql);
 /* One field of the result, in the arena; SV_NONE without it. */
 struct sv error_field(struct arena *a, const PGresult *r, int field);
-
-/* ---- json.c: one value of a type, by its oid ------------------------- */
-
-/* Exposed for its test: append `text` as JSON. */
-void json_typed(struct buf *out, unsigned type, struct sv text);
 
 #endif

@@ -199,8 +199,9 @@ static bool read_results(struct db_batch *b, const struct steps *steps)
 static bool attempt(struct db_batch *b)
 {
 	struct db *db = b->db;
-	struct steps steps = { .v = ARENA_ARRAY(b->arena, b->n * 2 + db->cache.ndropped +
-						CACHE_COMPOSED_MAX, struct step) };
+	/* Each statement: itself, its prepare, and one that it threw out. */
+	size_t most = b->n * 3 + db->cache.ndropped;
+	struct steps steps = { .v = ARENA_ARRAY(b->arena, most, struct step) };
 	bool synced = send_batch(b, &steps) && read_results(b, &steps);
 
 	for (size_t i = 0; i < steps.n; i++)
@@ -230,13 +231,14 @@ static bool outdated(const struct db_batch *b)
 	where = PQresultErrorField(b->failure, PG_DIAG_SOURCE_FUNCTION);
 	if (!state)
 		return false;
-	return strcmp(state, "26000") == 0 ||
-	       (strcmp(state, "0A000") == 0 && where && strcmp(where, "RevalidateCachedQuery") == 0);
+	if (strcmp(state, "26000") == 0)
+		return true;
+	return strcmp(state, "0A000") == 0 && where && strcmp(where, "RevalidateCachedQuery") == 0;
 }
 
 static enum status attempt_twice(struct db_batch *b, bool *synced, struct err *e)
 {
-	enum status st = conn_ready(b->db, b->arena, e);
+	enum status st = conn_ready(b->db, e);
 
 	if (st)
 		return st;
@@ -247,7 +249,7 @@ static enum status attempt_twice(struct db_batch *b, bool *synced, struct err *e
 	for (size_t i = 0; i < b->n; i++)
 		b->statements[i].result = NULL;
 	conn_close(b->db);
-	st = conn_ready(b->db, b->arena, e);
+	st = conn_ready(b->db, e);
 	if (!st)
 		*synced = attempt(b);
 	return st;
