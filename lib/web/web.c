@@ -93,9 +93,9 @@ void web_me(struct http_request *rq, struct db_batch *b)
 struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b)
 {
 	struct tmpl_value *page = tmpl_map(rq->arena);
-	struct sv secret = rq->session.n ? rq->session : http_cookie(rq, "kontor_form");
 
-	tmpl_set_text(page, "csrf", http_csrf_token(rq->arena, secret));
+	if (rq->session.n)
+		tmpl_set_text(page, "csrf", http_csrf_token(rq->arena, rq->session));
 	tmpl_set_text(page, "path", rq->path);
 	tmpl_set_text(page, "base_url", sv_from(conf_str(CONF_base_url)));
 	tmpl_set_text(page, "theme", rq->theme);

@@ -49,7 +49,8 @@ static inline struct web *web_of(const struct http_request *rq)
  * session, API key, claims, or visitor. */
 struct db_batch *web_batch(struct http_request *rq);
 
-/* A page's data with what every layout needs: csrf, path, base_url, theme,
+/* A page's data with what every layout needs: csrf (of signed-in pages; a
+ * public form sets it from http_csrf_public), path, base_url, theme,
  * assets (version for cached files), and for signed-in pages me.* when
  * web_me was added to the batch. b may be NULL. */
 struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b);
