@@ -1,0 +1,134 @@
+# test: runs everything, or the files named, under prove.
+#
+#	t/unit/test_*	programs of `make check`
+#	t/**/*.t	Perl, Node or shell, as the first line says
+#	t/sql/*.sql	pgTAP
+#
+# The files of one run share an instance with the demo data, started here and
+# stopped at the end whatever happens; $KONTOR_JSON names its kontor.json. A
+# test that stops programs or changes settings starts its own (t/lib/Kontor.pm).
+
+TEST_HOME=
+
+cmd_test() {
+	local verbose='' files=() file rc=0
+	[ -n "$TREE" ] || die "the tests are in the source tree" "run bin/kontor test there"
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-v) verbose=-v ;;
+		-*) die "kontor test has no option '$1'" "kontor test [-v] [FILE...]" ;;
+		*) files+=("$(test_file "$1")") || exit 1 ;;
+		esac
+		shift
+	done
+	test_prepare
+	[ ${#files[@]} -gt 0 ] || mapfile -t files < <(test_files)
+	for file in "${files[@]}"; do
+		case $file in
+		t/unit/*) ;;
+		*) test_shared_start; break ;;
+		esac
+	done
+	cd "$TREE"
+	# shellcheck disable=SC2086
+	prove $verbose -j "${KONTOR_TEST_JOBS:-1}" -e t/lib/run "${files[@]}" || rc=$?
+	[ "$rc" -eq 0 ] || test_keep_logs
+	exit "$rc"
+}
+
+# test_file NAME: as a path from the top of the tree; "crm" finds t/http/crm.t.
+test_file() {
+	local path found
+	path=$(readlink -m "$1")
+	if [ ! -e "$path" ] && [ "${1#*/}" = "$1" ]; then
+		found=$(find "$TREE/t" -name node_modules -prune -o \( -name "$1.t" -o -name "test_$1.c" \) -print -quit)
+		path=${found:-$path}
+	fi
+	path=${path#"$TREE"/}
+	case $path in
+	t/unit/test_*.c) say "${path%.c}" ;;
+	t/unit/test_*) say "$path" ;;
+	*)
+		[ -e "$TREE/$path" ] || die "there is no test $1" "the tests are below t/"
+		say "$path"
+		;;
+	esac
+}
+
+# Small and fast ones first, so that the first failure is the simplest.
+test_files() {
+	cd "$TREE"
+	find t/unit -maxdepth 1 -name 'test_*' -perm -u+x -type f ! -name '*.*' | sort
+	find t/sql -name '*.sql' 2>/dev/null | sort
+	find t -name node_modules -prune -o -name '*.t' -print | sort
+}
+
+test_prepare() {
+	local list=$TEST_PACKAGES
+	# opensmtpd would replace the mail server of the machine.
+	! have sendmail || have smtpd || list=${list/opensmtpd/}
+	packages_need "$RUN_PACKAGES $BUILD_PACKAGES" "running and building Kontor"
+	packages_need "$list" "the tests"
+	build_all check-programs
+	build_npm "$TREE/t/pages" "the tests of pages"
+	export KONTOR=$self KONTOR_TREE=$TREE KONTOR_SHARED
+	export PERL5LIB=$TREE/t/lib${PERL5LIB:+:$PERL5LIB}
+	KONTOR_SHARED=${KONTOR_SHARED:-$(readlink -m "$TREE/../shared")}
+	[ -d "$KONTOR_SHARED" ] || KONTOR_SHARED=
+}
+
+# free_port: one that nobody listens on now.
+free_port() {
+	local port
+	while :; do
+		port=$((20000 + RANDOM % 12000))
+		[ -n "$(port_holder "$port")" ] || break
+	done
+	say "$port"
+}
+
+test_shared_start() {
+	local port
+	[ -z "$TEST_HOME" ] || return 0
+	trap test_shared_stop EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	TEST_HOME=$(mktemp -d /tmp/kontor-test.XXXXXX)
+	port=$(free_port)
+	KONTOR_HOME=$TEST_HOME KONTOR_PORT=$port KONTOR_BUILT=1 "$self" up --demo >"$TEST_HOME/up.log" 2>&1 || {
+		cat "$TEST_HOME/up.log" >&2
+		die "the instance for the tests does not start" "the lines above say why"
+	}
+	export KONTOR_JSON=$TEST_HOME/kontor.json
+	test_pgtap
+}
+
+test_shared_stop() {
+	trap - EXIT
+	[ -n "$TEST_HOME" ] || return 0
+	KONTOR_HOME=$TEST_HOME "$self" down >/dev/null ||
+		warn "the instance in $TEST_HOME did not stop"
+	[ -n "${KONTOR_KEEP:-}" ] || rm -rf "$(readlink -f "$TEST_HOME")" "$TEST_HOME"
+}
+
+# In a schema of its own, away from the API's tables.
+test_pgtap() {
+	(
+		KONTOR_HOME=$TEST_HOME
+		instance_need
+		superuser -d kontor <<-'END'
+			create schema if not exists tap;
+			grant usage on schema tap to public;
+			create extension if not exists pgtap schema tap;
+			grant execute on all functions in schema tap to public;
+		END
+	) || die "pgTAP could not be set up" "apt-get install postgresql-15-pgtap"
+}
+
+test_keep_logs() {
+	local to=$TREE/var/test-logs
+	[ -n "$TEST_HOME" ] || return 0
+	mkdir -p "$to"
+	cp -R "$TEST_HOME/log/." "$to/" && warn "logs of the instance: $to"
+}

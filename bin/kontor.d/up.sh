@@ -1,0 +1,104 @@
+# up and down: the whole installation in the right order.
+
+READY_SECONDS=30
+
+cmd_up() {
+	local demo=
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--demo) demo=yes ;;
+		*) die "kontor up has no argument '$1'" "kontor up [--demo]" ;;
+		esac
+		shift
+	done
+	up_prepare
+	instance_locate
+	instance_users
+	instance_make
+	instance_lock
+	instance_decide
+	DEMO=${demo:-$DEMO}
+	instance_save
+	pg_find
+	pg_start
+	pg_roles
+	migrate
+	program_place
+	program_copy
+	instance_conf
+	up_data
+	parts_start
+	nginx_ensure
+	up_wait
+	say "Kontor is at $(conf_get base_url)"
+	[ -z "$DEMO" ] || up_accounts
+}
+
+# Packages and programs; nothing of the instance is touched.
+up_prepare() {
+	# bin/kontor test has just done it.
+	[ -z "${KONTOR_BUILT:-}" ] || return 0
+	packages_need "$RUN_PACKAGES" "running Kontor"
+	if [ -n "$TREE" ]; then
+		packages_need "$BUILD_PACKAGES" "building Kontor"
+		build_all
+	fi
+	build_check
+}
+
+# up_data: the keys of the installation, and the demo tenants, each once.
+up_data() {
+	[ -s "$KONTOR_HOME/keys.json" ] || up_ask keys
+	if [ -n "$DEMO" ] && [ ! -s "$KONTOR_HOME/demo.json" ]; then
+		say "loading the demo"
+		up_ask demo
+	fi
+	instance_json
+}
+
+# up_ask VERB: what kontor-admin says becomes a part of kontor.json.
+up_ask() {
+	local out
+	out=$(admin "$1") || die "kontor-admin $1 failed" "the lines above say why"
+	printf '%s\n' "$out" | write_file "$KONTOR_HOME/$1.json" 0600
+}
+
+up_wait() {
+	local i status=000
+	for ((i = 0; i < READY_SECONDS * 20; i++)); do
+		status=$(http_status /readyz)
+		[ "$status" != 200 ] || return 0
+		sleep 0.05
+	done
+	tail -q -n 3 "$LOG/app.log" "$LOG/nginx.log" >&2 || true
+	die "Kontor did not get ready within $READY_SECONDS s (/readyz answers $status)" \
+		"kontor doctor says what is wrong; the logs are in $LOG"
+}
+
+up_accounts() {
+	perl -MJSON::PP -e '
+		open my $fh, "<:raw", shift or exit;
+		my $all = decode_json(join "", <$fh>);
+		for my $tenant (@{ $all->{tenants} }) {
+			my $user = $tenant->{users}[0] or next;
+			binmode STDOUT, ":utf8";
+			print "  $tenant->{name}: sign in as $user->{email}, password $user->{password}\n";
+		}
+	' "$KONTOR_HOME/kontor.json"
+}
+
+cmd_down() {
+	instance_locate
+	instance_load || {
+		say "there is nothing to stop in $KONTOR_HOME"
+		return
+	}
+	instance_users
+	instance_lock
+	PROGRAM_DIR=
+	nginx_stop
+	parts_stop
+	pg_find
+	pg_stop
+	say "stopped"
+}
