@@ -96,11 +96,16 @@ struct channel_account {
 	bool sealed; /* a secret could not be opened with the master key */
 };
 
-/* Fill from the columns of internal.channels_of(): ids, settings (JSON),
- * names and sealed values as PostgreSQL arrays. Everything in the arena. */
+/* How an account lies in the database. */
+struct channel_account_row {
+	struct sv organization_id, id, external_id;
+	struct sv settings; /* JSON object */
+	struct sv secrets;  /* JSON object: name to sealed value; null: none */
+};
+/* Open its secrets with the master key. What *out points to lies in the
+ * arena or where the row points to. */
 void channel_account_open(struct channel_account *out, struct arena *a, const struct channel *c,
-			  struct sv organization_id, struct sv id, struct sv external_id,
-			  struct sv settings, struct sv secret_names, struct sv sealed);
+			  const struct channel_account_row *row);
 /* SV_NONE when the account has none of that name. */
 struct sv channel_secret(const struct channel_account *acc, const char *name);
 
