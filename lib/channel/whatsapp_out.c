@@ -139,7 +139,8 @@ static enum channel_next refused(struct arena *a, const json_t *body, const stru
 {
 	const json_t *error = json_object_get(body, "error");
 	int64_t code = channel_number(error, "code");
-	const struct whatsapp_error *known = json_is_object(error) ? whatsapp_error(code) : NULL;
+	const struct whatsapp_error *known =
+		json_object_get(error, "code") ? whatsapp_error(code) : NULL;
 	enum channel_certainty c = CHANNEL_PERMANENT;
 
 	if (known) {
