@@ -1,0 +1,116 @@
+#include "channel/internal.h"
+
+#include "crypto/crypto.h"
+
+const struct channel *const channels[] = { &channel_telegram, &channel_whatsapp_cloud, NULL };
+
+const struct channel *channel_find(struct sv type)
+{
+	for (size_t i = 0; channels[i]; i++)
+		if (sv_eq(sv_from(channels[i]->type), type))
+			return channels[i];
+	return NULL;
+}
+
+/* ---- accounts ---------------------------------------------------------- */
+
+static struct sv without_slash(struct sv url)
+{
+	while (url.n && url.p[url.n - 1] == '/')
+		url.n--;
+	return url;
+}
+
+/* Context of a sealed secret: it opens for this account and name only. */
+static struct sv open_secret(struct arena *a, struct sv account, const char *name, struct sv sealed)
+{
+	const char *context = arena_printf(a, "channel:%.*s:%s", SV_ARG(account), name);
+
+	return crypto_open(a, sv_from(context), sealed);
+}
+
+static void open_secrets(struct channel_account *out, struct arena *a, json_t *sealed)
+{
+	struct channel_secret *v = ARENA_ARRAY(a, json_object_size(sealed) + 1, struct channel_secret);
+	const char *name;
+	json_t *value;
+
+	out->secrets = v;
+	json_object_foreach (sealed, name, value) {
+		struct channel_secret *s = &v[out->n_secrets];
+
+		s->name = arena_sv(a, sv_from(name));
+		s->value = open_secret(a, out->id, name, sv_from(json_string_value(value)));
+		if (sv_present(s->value))
+			out->n_secrets++;
+		else
+			out->sealed = true;
+	}
+}
+
+void channel_account_open(struct channel_account *out, struct arena *a, const struct channel *c,
+			  const struct channel_account_row *row)
+{
+	struct err e = { 0 };
+	json_t *settings = channel_json(a, row->settings, &e);
+	json_t *sealed = row->secrets.n ? channel_json(a, row->secrets, &e) : NULL;
+	struct sv base = without_slash(channel_text(a, settings, "api_base"));
+
+	*out = (struct channel_account){ .channel = c,
+		.organization_id = row->organization_id,
+		.id = row->id,
+		.external_id = row->external_id,
+		.waba_id = channel_text(a, settings, "waba_id"),
+		.api_base = base.n ? base : sv_from(c->api_base) };
+	/* The column is what lookups use; settings may be all that was filled (CHA-32). */
+	if (!out->external_id.n)
+		out->external_id = channel_text(a, settings, "phone_number_id");
+	if (sealed)
+		open_secrets(out, a, sealed);
+}
+
+struct sv channel_secret(const struct channel_account *acc, const char *name)
+{
+	for (size_t i = 0; i < acc->n_secrets; i++)
+		if (sv_eq(acc->secrets[i].name, sv_from(name)))
+			return acc->secrets[i].value;
+	return SV_NONE;
+}
+
+/* ---- text -------------------------------------------------------------- */
+
+struct sv channel_clip(struct sv s, size_t max)
+{
+	if (s.n <= max)
+		return s;
+	while (max && ((unsigned char)s.p[max] & 0xc0) == 0x80)
+		max--;
+	return sv_make(s.p, max);
+}
+
+size_t channel_units(struct sv s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		n += (c & 0xc0) != 0x80; /* each character's first byte */
+		n += c >= 0xf0;          /* a pair of surrogates */
+	}
+	return n;
+}
+
+struct channel_item *channel_item_add(struct arena *a, struct channel_items *items)
+{
+	if (items->n == items->size) {
+		size_t size = items->size ? 2 * items->size : 4;
+		struct channel_item *v = ARENA_ARRAY(a, size, struct channel_item);
+
+		for (size_t i = 0; i < items->n; i++)
+			v[i] = items->v[i];
+		items->v = v;
+		items->size = size;
+	}
+	return &items->v[items->n++];
+}

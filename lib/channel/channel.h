@@ -1,0 +1,239 @@
+/*
+ * channel: messaging providers behind one table, and the work that the queue
+ * does with them.
+ *
+ * A provider is a const struct channel in a file of its own (telegram.c,
+ * whatsapp_cloud.c), registered in the table of channel.c; nothing else
+ * knows its name. Its functions do no input or output: they read bytes and
+ * JSON, build struct net_requests and read struct net_responses.
+ *
+ * Around them stand three tasks, one for each kind of job. A task reads and
+ * writes the database itself; calls to the outside are handed to the caller,
+ * who makes them with net/ and comes back with the answer:
+ *
+ *	struct channel_task *t = channel_task_new(&job, "send_message");
+ *	struct channel_step s;
+ *
+ *	static void go_on(const struct net_response *r, void *arg)	// r: NULL to begin
+ *	{
+ *		switch (channel_task_step(t, r, &s)) {
+ *		case CHANNEL_CALL:  net_start(net, &s.request, go_on, t); break;
+ *		case CHANNEL_DONE:  delete the job; break;
+ *		case CHANNEL_RETRY: run it again after s.retry_after, note s.text; break;
+ *		case CHANNEL_DEAD:  the job is a dead letter, s.text says why; break;
+ *		}
+ *	}
+ *
+ * Every task may be repeated at any time, also after the process was killed
+ * in the middle of it: nothing is stored twice, and a message is not sent
+ * twice (a send that was under way becomes UNKNOWN, for a person to decide).
+ */
+#ifndef CHANNEL_CHANNEL_H
+#define CHANNEL_CHANNEL_H
+
+#include "db/db.h"
+#include "net/net.h"
+
+#include <jansson.h>
+
+/* ---- tasks: what the worker calls ----------------------------------- */
+
+/* The job's kinds: "inbound" (payload hook_id), "send_message" (message_id),
+ * "fetch_media" (attachment_id). True when a kind is one of them. */
+bool channel_job_kind(struct sv kind);
+
+struct channel_job {
+	struct arena *arena; /* lives until the task has ended */
+	struct db *db;       /* used in channel_task_step only, never between */
+	struct sv kind;
+	struct sv organization_id;
+	struct sv payload; /* JSON */
+	/* No further attempt will follow: a temporary failure is final, the row
+	 * says so and the answer is CHANNEL_DEAD instead of CHANNEL_RETRY. */
+	bool last;
+};
+
+enum channel_next {
+	CHANNEL_CALL,  /* make `request`, come back with the answer */
+	CHANNEL_DONE,  /* the job is done, also when the message has FAILED: its row says why */
+	CHANNEL_RETRY, /* nothing was lost: again later */
+	CHANNEL_DEAD   /* repeating does not help; keep the job for somebody to look at */
+};
+
+struct channel_step {
+	struct net_request request; /* in the job's arena; its lane is the channel account */
+	int retry_after;            /* seconds, 0 = as the queue does by itself */
+	struct sv text;             /* RETRY, DEAD: why, in words; no secret in it */
+};
+
+struct channel_task;
+
+/* No database access yet. The job is copied, what it points to is not. */
+struct channel_task *channel_task_new(const struct channel_job *job);
+/* Begin (answer NULL) or go on. The answer is read before it returns. May be
+ * called from inside a net_callback. A task that is given up on the way is
+ * ended by a NET_ABORTED answer, which net_cancel and net_free give. */
+enum channel_next channel_task_step(struct channel_task *t, const struct net_response *answer,
+				    struct channel_step *out) WARN_UNUSED;
+
+/* ---- accounts -------------------------------------------------------- */
+
+struct channel;
+
+struct channel_secret {
+	struct sv name, value;
+};
+
+/* A connected account with its secrets opened. */
+struct channel_account {
+	const struct channel *channel;
+	struct sv organization_id, id;
+	struct sv external_id; /* the provider's id of it: phone_number_id */
+	struct sv waba_id;     /* settings.waba_id */
+	struct sv api_base;    /* settings.api_base or the provider's own, no slash at the end */
+	const struct channel_secret *secrets;
+	size_t n_secrets;
+	bool sealed; /* a secret could not be opened with the master key */
+};
+
+/* How an account lies in the database. */
+struct channel_account_row {
+	struct sv organization_id, id, external_id;
+	struct sv settings; /* JSON object */
+	struct sv secrets;  /* JSON object: name to sealed value; null: none */
+};
+/* Open its secrets with the master key. What *out points to lies in the
+ * arena or where the row points to. */
+void channel_account_open(struct channel_account *out, struct arena *a, const struct channel *c,
+			  const struct channel_account_row *row);
+/* SV_NONE when the account has none of that name. */
+struct sv channel_secret(const struct channel_account *acc, const char *name);
+
+/* ---- inbound --------------------------------------------------------- */
+
+enum channel_item_kind { CHANNEL_MESSAGE, CHANNEL_RECEIPT, CHANNEL_IGNORED };
+
+/* One thing that a provider's call says. */
+struct channel_item {
+	enum channel_item_kind kind;
+	struct sv provider_id; /* of the message; unique within the account */
+	/* a message */
+	struct sv handle, display_name, thread;
+	struct sv type; /* text, image, video, audio, document, sticker, location, contacts,
+			 * button, interactive, reaction, poll, edit, unsupported */
+	struct sv text; /* the words, the caption, or what stands for it in a list */
+	int64_t at;     /* milliseconds since 1970 by the provider's clock; 0 = not said */
+	json_t *extra;  /* metadata: reply, referral, location ...; borrowed by the arena */
+	struct sv attachment_kind, media_id, media_name, media_type; /* kind empty: no file */
+	/* a receipt */
+	struct sv status;                 /* SENT, DELIVERED, READ, FAILED */
+	struct sv error, error_code;      /* in words; the provider's code */
+	struct sv message_id;             /* our own id, when the provider repeats it */
+	/* ignored */
+	struct sv why;
+};
+
+struct channel_items {
+	struct channel_item *v;
+	size_t n, size;
+};
+
+/* ---- outbound -------------------------------------------------------- */
+
+/* What a failure means for the question whether the customer has it. */
+enum channel_certainty {
+	CHANNEL_TEMPORARY, /* certainly not sent; may work later */
+	CHANNEL_PERMANENT, /* certainly not sent; will not work by itself */
+	CHANNEL_UNCERTAIN  /* may have been sent: a person decides */
+};
+
+struct channel_failure {
+	enum channel_certainty certainty;
+	struct sv code, text;
+	int retry_after;   /* seconds, 0 = not said */
+	bool disconnected; /* the account's credentials are not valid any more */
+};
+
+/* One provider message: text, or one file with its caption. */
+struct channel_part {
+	struct arena *arena;
+	const struct channel_account *account;
+	struct sv to;         /* chat id, phone number */
+	struct sv message_id; /* ours, on the first part only; else empty */
+	struct sv reply_to;   /* the provider's id of the message answered, or empty */
+	struct sv text;       /* or caption */
+	json_t *template;     /* {name, language, components}, or NULL */
+	struct sv kind;       /* image, video, audio, document, sticker; empty: no file */
+	struct sv name, type, data; /* of the file */
+	/* the provider's own, zero at first */
+	int step;
+	struct sv uploaded;
+	/* result */
+	struct sv sent_id;
+};
+
+/* A file to fetch from the provider. */
+struct channel_media {
+	struct arena *arena;
+	const struct channel_account *account;
+	struct sv id;         /* the provider's */
+	struct sv name, type; /* completed from the answers where empty */
+	int step;
+	struct sv data; /* result: lies in the answer */
+};
+
+/* What a provider's function says: CHANNEL_CALL with the request filled,
+ * CHANNEL_DONE with the result filled, CHANNEL_DEAD with the failure filled
+ * (whatever its certainty). */
+typedef enum channel_next channel_send_fn(struct channel_part *p, const struct net_response *r,
+					  struct net_request *out, struct channel_failure *f);
+typedef enum channel_next channel_fetch_fn(struct channel_media *m, const struct net_response *r,
+					   struct net_request *out, struct channel_failure *f);
+
+/* ---- the table ------------------------------------------------------- */
+
+enum channel_caps {
+	CHANNEL_CAN_MEDIA = 1,
+	CHANNEL_CAN_TEMPLATE = 2,
+	CHANNEL_CAN_REPLY = 4,
+	CHANNEL_HAS_DELIVERED = 8, /* tells when a message was delivered */
+	CHANNEL_HAS_READ = 16      /* ... and read */
+};
+
+struct channel {
+	const char *type; /* channel_accounts.type */
+	const char *label;
+	unsigned caps;          /* enum channel_caps */
+	size_t text_max;        /* UTF-16 units, as providers count */
+	size_t caption_max;     /* of a file's text; longer ones go ahead as text */
+	int window_hours;       /* free text only so long after the customer wrote; 0 = always */
+	const char *handle_kind; /* contact_handles.kind */
+	const char *api_base;
+	const char *signature_header;
+
+	/* Is this call the provider's? Over the raw body, in constant time. */
+	bool (*verify)(const struct channel_account *acc, struct sv header, struct sv body);
+	/* What makes two calls the same; empty: SHA-256 of the body. */
+	struct sv (*dedupe)(struct arena *a, const json_t *body);
+	/* What the call says to this account. ST_BAD_INPUT when it is no such call. */
+	enum status (*parse)(struct arena *a, const struct channel_account *acc, json_t *body,
+			     struct channel_items *out, struct err *e);
+	/* Can this kind of file carry a caption here? */
+	bool (*caption)(const struct channel_part *p);
+	channel_send_fn *send;
+	channel_fetch_fn *fetch;
+};
+
+/* NULL when there is no such channel (yet). */
+const struct channel *channel_find(struct sv type);
+/* The table, ended by NULL: for lists and tests. */
+extern const struct channel *const channels[];
+
+/*
+ * Read a provider's JSON: an object or array, strings without NUL (\u0000 and
+ * lone surrogates become U+FFFD, since PostgreSQL stores neither). Freed with
+ * the arena. NULL with *e filled when it is not JSON.
+ */
+json_t *channel_json(struct arena *a, struct sv body, struct err *e);
+
+#endif
