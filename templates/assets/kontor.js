@@ -1,0 +1,164 @@
+// What every page of the application shares: the marked place in the
+// navigation, keyboard, toasts with undo, the one event stream of this tab.
+// Pages bring their own modules and use what is exported here.
+
+const csrf = () => document.querySelector('meta[name="csrf"]').content;
+
+// ---- toasts -------------------------------------------------------------------
+
+// toast('Deal moved', {undo: () => ..., bad: false})
+export function toast(text, { undo, bad = false } = {}) {
+	const line = document.createElement('div');
+	line.className = bad ? 'toast-line bad' : 'toast-line';
+	line.append(text);
+	if (undo) {
+		const button = document.createElement('button');
+		button.type = 'button';
+		button.textContent = 'Undo';
+		button.onclick = () => { line.remove(); undo(); };
+		line.append(button);
+	}
+	document.getElementById('toasts').append(line);
+	setTimeout(() => line.remove(), undo ? 8000 : 4500);
+}
+
+// POST a form's worth of values; a refusal becomes a toast and null.
+export async function post(url, values = {}) {
+	const body = new URLSearchParams(values);
+	try {
+		const answer = await fetch(url, { method: 'POST', body, headers: { 'X-CSRF-Token': csrf(), Accept: 'application/json' } });
+		if (answer.ok)
+			return await answer.json().catch(() => ({}));
+		const problem = await answer.json().catch(() => ({}));
+		toast(problem.error || 'That did not work. Try again.', { bad: true });
+	} catch {
+		toast('No connection. Nothing was changed.', { bad: true });
+	}
+	return null;
+}
+
+document.addEventListener('htmx:configRequest', (event) => {
+	event.detail.headers['X-CSRF-Token'] = csrf();
+});
+document.addEventListener('htmx:responseError', (event) => {
+	let text = '';
+	try { text = JSON.parse(event.detail.xhr.responseText).error; } catch { /* a page */ }
+	toast(text || 'That did not work. Try again.', { bad: true });
+});
+document.addEventListener('htmx:sendError', () => toast('No connection. Nothing was changed.', { bad: true }));
+
+// A toast that the last page left behind: sessionStorage.toast = 'Saved'.
+if (sessionStorage.toast) {
+	toast(sessionStorage.toast);
+	sessionStorage.removeItem('toast');
+}
+
+// ---- navigation ------------------------------------------------------------------
+
+const here = location.pathname;
+for (const link of document.querySelectorAll('[data-nav]')) {
+	const to = link.dataset.nav;
+	if (to === '/' ? here === '/' : here === to || here.startsWith(to + '/'))
+		link.setAttribute('aria-current', 'page');
+}
+
+document.addEventListener('click', (event) => {
+	const at = event.target.closest('button, a, summary');
+	for (const open of document.querySelectorAll('details.shell-menu[open], details.menu[open]'))
+		if (!open.contains(event.target)) open.open = false;
+	if (!at) return;
+	if (at.matches('[data-theme-toggle]')) {
+		const next = document.documentElement.dataset.bsTheme === 'dark' ? 'light' : 'dark';
+		localStorage.setItem('theme', next);
+		document.documentElement.dataset.bsTheme = next;
+	} else if (at.matches('[data-help]')) {
+		document.getElementById('help').showModal();
+	} else if (at.matches('[data-dialog]')) {
+		document.getElementById(at.dataset.dialog)?.showModal();
+	} else if (at.matches('[data-close]')) {
+		at.closest('dialog')?.close();
+	} else if (at.matches('[data-copy]')) {
+		navigator.clipboard.writeText(at.dataset.copy).then(() => toast('Copied'));
+	}
+});
+
+// Forms that ask before they go on: data-confirm="What will happen".
+document.addEventListener('submit', (event) => {
+	const question = event.target.dataset.confirm;
+	if (question && !confirm(question)) event.preventDefault();
+	// One click, one request.
+	else for (const b of event.target.querySelectorAll('button:not([type="button"])'))
+		setTimeout(() => { b.disabled = true; setTimeout(() => { b.disabled = false; }, 3000); });
+});
+
+// ---- keyboard ---------------------------------------------------------------------
+
+const places = { h: '/', i: '/inbox', c: '/contacts', o: '/companies', d: '/deals', b: '/bookings', q: '/quotes', p: '/products', s: '/settings' };
+let going = 0; // when g was pressed
+
+function typing(target) {
+	return target.closest('input, textarea, select, [contenteditable]');
+}
+
+// Lists mark their rows with data-row and a link inside; arrows walk them.
+function walk(step) {
+	const rows = [...document.querySelectorAll('[data-row]')].filter((r) => r.offsetParent);
+	if (!rows.length) return false;
+	const at = rows.findIndex((r) => r.contains(document.activeElement));
+	const next = rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + step))];
+	(next.matches('a, button, [tabindex]') ? next : next.querySelector('a, button'))?.focus();
+	return true;
+}
+
+document.addEventListener('keydown', (event) => {
+	if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) {
+		if (event.key === 'Escape' && typing(event.target)) event.target.blur();
+		return;
+	}
+	if (document.querySelector('dialog[open]')) return;
+	if (going && Date.now() - going < 1200 && places[event.key]) {
+		location.href = places[event.key];
+		return;
+	}
+	going = event.key === 'g' ? Date.now() : 0;
+	const own = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+	if (event.key === '/') {
+		const search = document.querySelector('[data-search]');
+		if (search) { event.preventDefault(); search.focus(); search.select(); }
+	} else if (event.key === '?') {
+		document.getElementById('help').showModal();
+	} else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+		if (walk(event.key === 'ArrowDown' ? 1 : -1)) event.preventDefault();
+	} else if (own) {
+		event.preventDefault();
+		if (typing(own)) own.focus(); else own.click();
+	}
+});
+
+// ---- live -------------------------------------------------------------------------
+
+// One stream per tab. Each event says what changed, not how: whoever cares
+// listens for 'kontor:event' and fetches its fragment. After a gap
+// 'kontor:resync' says that anything may have changed.
+const state = document.getElementById('live-state');
+let dropped = false;
+
+function listen() {
+	const stream = new EventSource('/live');
+	stream.onopen = () => {
+		state.hidden = true;
+		if (dropped) document.dispatchEvent(new CustomEvent('kontor:resync'));
+		dropped = false;
+	};
+	stream.onerror = () => {
+		state.hidden = false;
+		dropped = true;
+		// The browser tries again by itself, unless the stream was refused.
+		if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
+	};
+	stream.onmessage = (message) => {
+		const event = JSON.parse(message.data);
+		document.dispatchEvent(new CustomEvent('kontor:event', { detail: event }));
+	};
+}
+if (document.querySelector('.shell-nav a')) listen();
