@@ -282,7 +282,8 @@ enum status guard_check_url(struct guard *g, struct sv url, bool https_only, str
 	if (why)
 		return err_set(e, a, ST_BAD_INPUT,
 			       "%s cannot be called from here: %s. Use a public address, or let "
-			       "the administrator add it to net_allow", u.host, why);
+			       "the administrator add it to net_allow",
+			       u.host, why);
 	return ST_OK;
 }
 
@@ -309,7 +310,8 @@ static bool parse_allow(struct guard *g, struct sv allow, struct arena *a, struc
 
 		if (!parse_network(word, &n)) {
 			err_set(e, a, ST_BAD_INPUT,
-				"net_allow: %.*s is neither an address nor a network like 10.0.0.0/8",
+				"net_allow: %.*s is neither an address nor a network like "
+				"10.0.0.0/8",
 				SV_ARG(word));
 			return false;
 		}

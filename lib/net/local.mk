@@ -7,6 +7,7 @@ lib_libkontor_a_SOURCES += \
 	lib/net/url.c lib/net/url.h
 
 EXTRA_DIST += t/unit/serve.h
-check_PROGRAMS += t/unit/test_guard t/unit/test_net
+check_PROGRAMS += t/unit/test_guard t/unit/test_net t/unit/test_retry
 t_unit_test_guard_SOURCES = t/unit/test_guard.c
 t_unit_test_net_SOURCES = t/unit/test_net.c
+t_unit_test_retry_SOURCES = t/unit/test_retry.c

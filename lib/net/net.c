@@ -30,7 +30,7 @@ struct net *net_new(const struct net_options *o)
 	}
 	if (!o->user_agent)
 		n->o.user_agent = "Kontor/" PACKAGE_VERSION;
-	n->o.max_total = positive(o->max_total, 32);
+	n->o.max_total = positive(o->max_total, 256);
 	n->o.max_lane = positive(o->max_lane, 4);
 	n->o.connect_ms = positive(o->connect_ms, 5000);
 	n->o.total_ms = positive(o->total_ms, 15000);
@@ -58,7 +58,7 @@ static struct net_lane *lane_get(struct net *n, struct net_transfer *t)
 	const char *key = lane_key(t);
 	struct net_lane *lane;
 
-	TAILQ_FOREACH(lane, &n->lanes, link)
+	for (lane = TAILQ_FIRST(&n->lanes); lane; lane = TAILQ_NEXT(lane, link))
 		if (strcmp(lane->key, key) == 0)
 			break;
 	if (!lane) {
@@ -259,7 +259,7 @@ static int until_next_start(const struct net *n, int timeout_ms)
 
 	if (n->active >= n->o.max_total)
 		return (int)wait;
-	TAILQ_FOREACH(lane, &n->lanes, link) {
+	for (lane = TAILQ_FIRST(&n->lanes); lane; lane = TAILQ_NEXT(lane, link)) {
 		int64_t ms = lane->next_us > now ? (lane->next_us - now + 999) / 1000 : 0;
 
 		if (!TAILQ_EMPTY(&lane->waiting) && lane->active < lane->max && ms < wait)
@@ -331,8 +331,7 @@ static void copy_response(const struct net_response *r, void *arg)
 	b->ended = true;
 }
 
-void net_call(struct net *n, const struct net_request *r, struct arena *a,
-	      struct net_response *out)
+void net_call(struct net *n, const struct net_request *r, struct arena *a, struct net_response *out)
 {
 	struct blocking b = { .a = a, .out = out };
 
@@ -351,17 +350,12 @@ struct sv net_header(const struct net_response *r, const char *name)
 
 const char *net_error_name(enum net_error e)
 {
-	static const char *const names[NET__ERROR_MAX] = {
-		[NET_OK] = "ok",
-		[NET_BAD_REQUEST] = "bad_request",
-		[NET_REFUSED] = "refused",
-		[NET_RESOLVE] = "resolve",
-		[NET_CONNECT] = "connect",
-		[NET_TLS] = "tls",
-		[NET_TIMEOUT] = "timeout",
-		[NET_TOO_LARGE] = "too_large",
-		[NET_BROKEN] = "broken",
-		[NET_ABORTED] = "aborted",
+	static const char *const names[] = {
+		[NET_OK] = "ok",	   [NET_BAD_REQUEST] = "bad_request",
+		[NET_REFUSED] = "refused", [NET_RESOLVE] = "resolve",
+		[NET_CONNECT] = "connect", [NET_TLS] = "tls",
+		[NET_TIMEOUT] = "timeout", [NET_TOO_LARGE] = "too_large",
+		[NET_BROKEN] = "broken",   [NET_ABORTED] = "aborted",
 	};
 
 	return names[e];

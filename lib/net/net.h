@@ -23,8 +23,10 @@
  *   a second time.
  * - Calls wait in lanes. A lane is one receiver (by default scheme, host and
  *   port); a lane has a limit of calls under way, and lanes take turns, so a
- *   slow receiver holds up only itself. Times count from the start of the
- *   call, not from its waiting.
+ *   slow receiver holds up only itself as long as max_total is well above
+ *   the sum of what slow lanes may take: a call that waits for an answer
+ *   costs a socket and nothing else. Times count from the start of the call,
+ *   not from its waiting.
  * - The log gets method, host, status and time, at level debug: no path, no
  *   header, no body. net/retry.h prints headers with secrets removed.
  *
@@ -42,13 +44,13 @@ struct net;
 struct net_transfer;
 
 struct net_options {
-	struct guard *guard;    /* not owned, outlives the net; NULL: one that allows no exception */
+	struct guard *guard; /* not owned, outlives the net; NULL: one that allows no exception */
 	const char *user_agent; /* NULL: Kontor/<version> */
-	int max_total;          /* calls under way; 0: 32 */
-	int max_lane;           /* in one lane; 0: 4 */
-	int connect_ms;         /* name, connection and TLS; 0: 5000 */
-	int total_ms;           /* the whole call; 0: 15000 */
-	size_t max_body;        /* bytes read of an answer; 0: 1 MiB */
+	int max_total;		/* calls under way; 0: 256 */
+	int max_lane;		/* in one lane; 0: 4 */
+	int connect_ms;		/* name, connection and TLS; 0: 5000 */
+	int total_ms;		/* the whole call; 0: 15000 */
+	size_t max_body;	/* bytes read of an answer; 0: 1 MiB */
 };
 
 struct net_header {
@@ -56,45 +58,45 @@ struct net_header {
 };
 
 enum net_tls {
-	NET_TLS_NONE,     /* smtp: never ask for STARTTLS */
+	NET_TLS_NONE,	  /* smtp: never ask for STARTTLS */
 	NET_TLS_REQUIRED, /* smtp: STARTTLS or fail (smtps: TLS from the first byte) */
 };
 
 /* What SMTP needs beside a URL and a body (the mail, with CRLF line ends). */
 struct net_smtp {
-	struct sv from; /* envelope sender, bare address; empty: the null sender of RFC 5321 */
+	struct sv from;	     /* envelope sender, bare address; empty: the null sender of RFC 5321 */
 	const struct sv *to; /* envelope recipients; all or none get the mail */
 	size_t n_to;
 	enum net_tls tls;
 	struct sv user, password; /* empty user: no log-in */
-	struct sv bearer;         /* OAuth 2 token instead of the password (XOAUTH2) */
+	struct sv bearer;	  /* OAuth 2 token instead of the password (XOAUTH2) */
 };
 
 struct net_request {
 	struct sv method; /* empty: GET, or POST when there is a body */
-	struct sv url;    /* http, https; smtp, smtps when `smtp` is set */
+	struct sv url;	  /* http, https; smtp, smtps when `smtp` is set */
 	/* Content-Type is sent only when given here. Host, Content-Length, Transfer-Encoding,
 	 * Connection, Expect, TE and Upgrade are libcurl's own and refused. */
 	const struct net_header *headers;
 	size_t n_headers;
-	struct sv body;            /* sent when present, even if empty */
+	struct sv body;		   /* sent when present, even if empty */
 	int connect_ms, total_ms;  /* 0: those of the net */
-	size_t max_body;           /* 0: that of the net */
-	bool truncate;             /* a longer answer is cut and counts; else NET_TOO_LARGE */
-	bool trusted;              /* the address is from our own configuration: no guard */
-	bool https_only;           /* refuse http:// */
+	size_t max_body;	   /* 0: that of the net */
+	bool truncate;		   /* a longer answer is cut and counts; else NET_TOO_LARGE */
+	bool trusted;		   /* the address is from our own configuration: no guard */
+	bool https_only;	   /* refuse http:// */
 	const char *unix_socket;   /* path to connect to instead of the host; needs trusted */
-	struct sv ca_pem;          /* accept certificates of these CAs and no others */
-	struct sv lane;            /* own name for the lane: an endpoint's id */
+	struct sv ca_pem;	   /* accept certificates of these CAs and no others */
+	struct sv lane;		   /* own name for the lane: an endpoint's id */
 	int lane_max, lane_gap_ms; /* its limit, 0: max_lane; least time between two starts */
 	const struct net_smtp *smtp;
 };
 
 enum net_error {
-	NET_OK,          /* there is an answer: see status, also when that is 500 */
+	NET_OK,		 /* there is an answer: see status, also when that is 500 */
 	NET_BAD_REQUEST, /* what was asked cannot be sent: address, header or recipient malformed */
-	NET_REFUSED,     /* by the guard or https_only; nothing was sent */
-	NET_RESOLVE,     /* the name has no address */
+	NET_REFUSED,	 /* by the guard or https_only; nothing was sent */
+	NET_RESOLVE,	 /* the name has no address */
 	NET_CONNECT,
 	NET_TLS, /* no TLS, or the certificate is not valid for that host */
 	NET_TIMEOUT,
@@ -105,16 +107,16 @@ enum net_error {
 };
 
 struct net_times {
-	int64_t queued_us;                   /* waiting in the lane */
-	int64_t dns_us, connect_us, tls_us;  /* 0 on a connection used again */
-	int64_t first_byte_us;               /* from the request being sent to the answer's begin */
-	int64_t total_us;                    /* without queued_us */
+	int64_t queued_us;		    /* waiting in the lane */
+	int64_t dns_us, connect_us, tls_us; /* 0 on a connection used again */
+	int64_t first_byte_us;		    /* from the request being sent to the answer's begin */
+	int64_t total_us;		    /* without queued_us */
 };
 
 struct net_response {
 	enum net_error error;
-	struct sv text;  /* what went wrong, in words; SMTP: the server's last reply */
-	int status;      /* HTTP status or SMTP reply code; 0 without an answer */
+	struct sv text;	 /* what went wrong, in words; SMTP: the server's last reply */
+	int status;	 /* HTTP status or SMTP reply code; 0 without an answer */
 	int retry_after; /* seconds, 0 = not said; a date was converted */
 	const struct net_header *headers;
 	size_t n_headers;

@@ -35,8 +35,8 @@ static bool contains(struct sv name, struct sv word)
 bool net_header_is_secret(struct sv name)
 {
 	static const char *const words[] = {
-		"authorization", "cookie", "apikey", "api-key", "token", "secret",
-		"password", "credential", "session",
+		"authorization", "cookie",   "apikey",	   "api-key", "token",
+		"secret",	 "password", "credential", "session",
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)

@@ -10,7 +10,7 @@
 struct net_schedule {
 	const int *steps; /* seconds to wait after the first, second ... failed attempt */
 	size_t n;
-	int jitter;          /* per cent, both ways: 20 makes 80..120 % of a step */
+	int jitter;	     /* per cent, both ways: 20 makes 80..120 % of a step */
 	int retry_after_max; /* seconds; a longer Retry-After is cut to this */
 };
 

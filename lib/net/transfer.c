@@ -11,10 +11,10 @@
 #define MAX_HEADER_BYTES 65536
 
 /* An option that libcurl does not take must end the call: some of them are the guard. */
-#define SET(t, option, value)                                                  \
-	do {                                                                   \
-		if (curl_easy_setopt((t)->easy, (option), (value)) != CURLE_OK) \
-			(t)->setup_failed = true;                              \
+#define SET(t, option, value)                                                                      \
+	do {                                                                                       \
+		if (curl_easy_setopt((t)->easy, (option), (value)) != CURLE_OK)                    \
+			(t)->setup_failed = true;                                                  \
 	} while (0)
 
 void transfer_fail(struct net_transfer *t, enum net_error e, const char *text)
@@ -43,8 +43,10 @@ static bool is_line(struct sv s)
 
 static bool is_ours(struct sv name)
 {
-	static const char *const ours[] = { "host", "content-length", "transfer-encoding",
-					    "connection", "expect", "te", "upgrade" };
+	static const char *const ours[] = {
+		"host", "content-length", "transfer-encoding", "connection", "expect",
+		"te",	"upgrade",
+	};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
 		if (sv_ieq(name, sv_from(ours[i])))
@@ -67,7 +69,8 @@ static const char *check_headers(const struct net_request *r)
 static bool is_mailbox(struct sv s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '<' || s.p[i] == '>')
+		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || s.p[i] == '<' ||
+		    s.p[i] == '>')
 			return false;
 	return sv_chr(s, '@') > 0;
 }
@@ -145,8 +148,9 @@ static void copy_request(struct net_transfer *t, const struct net_request *r)
 	t->r = *r;
 	t->r.headers = headers;
 	t->r.url = arena_sv(t->arena, r->url);
-	t->r.method = r->method.n ? arena_sv(t->arena, r->method)
-				  : sv_present(r->body) ? SV("POST") : SV("GET");
+	t->r.method = sv_present(r->body) ? SV("POST") : SV("GET");
+	if (r->method.n)
+		t->r.method = arena_sv(t->arena, r->method);
 	if (sv_present(r->lane))
 		t->r.lane = arena_sv(t->arena, r->lane);
 	if (r->unix_socket)
@@ -228,8 +232,15 @@ static void add_header(struct net_transfer *t, struct sv line)
 		t->got_size = t->got_size ? t->got_size * 2 : 16;
 		t->got = mem_realloc(t->got, t->got_size * sizeof(*t->got));
 	}
-	t->got[t->n_got++] = (struct net_header){ arena_sv(t->arena, name),
-						  arena_sv(t->arena, sv_trim(value)) };
+	t->got[t->n_got++] =
+		(struct net_header){ arena_sv(t->arena, name), arena_sv(t->arena, sv_trim(value)) };
+}
+
+/* The last reply; but the one to libcurl's QUIT after a failure says nothing. */
+static void keep_reply(struct net_transfer *t, struct sv line)
+{
+	if (!sv_starts(line, SV("221")))
+		t->response.text = arena_sv(t->arena, line);
 }
 
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
@@ -243,7 +254,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 		return 0;
 	}
 	if (t->r.smtp)
-		t->response.text = arena_sv(t->arena, line);
+		keep_reply(t, line);
 	else if (sv_starts(line, SV("HTTP/")))
 		t->n_got = 0; /* a 1xx came before */
 	else
@@ -303,9 +314,9 @@ static void set_headers(struct net_transfer *t)
 		const struct net_header *h = &r->headers[i];
 
 		/* libcurl takes "Name:" for "do not send it" and "Name;" for an empty value. */
-		add_line(t, &t->headers, h->value.n
-			? arena_printf(t->arena, "%s: %s", h->name.p, h->value.p)
-			: arena_printf(t->arena, "%s;", h->name.p));
+		add_line(t, &t->headers,
+			 arena_printf(t->arena, h->value.n ? "%s: %s" : "%s;", h->name.p,
+				      h->value.p));
 	}
 	add_line(t, &t->headers, "Expect:");
 	if (!has_header(r, SV("Content-Type")))
@@ -321,8 +332,8 @@ static void set_http(struct net_transfer *t)
 	SET(t, CURLOPT_PROTOCOLS_STR, "http,https");
 	if (sv_eq(method, SV("HEAD"))) {
 		SET(t, CURLOPT_NOBODY, 1L);
-	} else if (sv_present(r->body) || sv_eq(method, SV("POST")) ||
-		   sv_eq(method, SV("PUT")) || sv_eq(method, SV("PATCH"))) {
+	} else if (sv_present(r->body) || sv_eq(method, SV("POST")) || sv_eq(method, SV("PUT")) ||
+		   sv_eq(method, SV("PATCH"))) {
 		SET(t, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body.n);
 		SET(t, CURLOPT_POSTFIELDS, r->body.n ? r->body.p : "");
 		SET(t, CURLOPT_CUSTOMREQUEST, method.p);
@@ -337,8 +348,11 @@ static void set_smtp(struct net_transfer *t)
 	const struct net_smtp *m = &t->smtp;
 
 	SET(t, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-	SET(t, CURLOPT_USE_SSL, (long)(m->tls == NET_TLS_REQUIRED ? CURLUSESSL_ALL
-								 : CURLUSESSL_NONE));
+	SET(t, CURLOPT_USE_SSL,
+	    (long)(m->tls == NET_TLS_REQUIRED ? CURLUSESSL_ALL : CURLUSESSL_NONE));
+	/* libcurl 7.88 would lend this connection to a call that asks for STARTTLS. */
+	if (m->tls == NET_TLS_NONE)
+		SET(t, CURLOPT_FORBID_REUSE, 1L);
 	SET(t, CURLOPT_MAIL_FROM, m->from.n ? m->from.p : "<>");
 	for (size_t i = 0; i < m->n_to; i++)
 		add_line(t, &t->recipients, m->to[i].p);
@@ -358,7 +372,8 @@ static void set_smtp(struct net_transfer *t)
 
 static void set_tls(struct net_transfer *t)
 {
-	struct curl_blob pem = { (void *)(uintptr_t)t->r.ca_pem.p, t->r.ca_pem.n, CURL_BLOB_NOCOPY };
+	struct curl_blob pem = { (void *)(uintptr_t)t->r.ca_pem.p, t->r.ca_pem.n,
+				 CURL_BLOB_NOCOPY };
 
 	SET(t, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (!t->r.ca_pem.n)
@@ -499,20 +514,22 @@ static void fill_error(struct net_transfer *t, CURLcode code)
 {
 	struct net_response *r = &t->response;
 
-	/* Refused by SMTP's 4xx or 5xx is an answer, as HTTP's 500 is; its text is there already. */
+	/* SMTP's 4xx or 5xx is an answer, as HTTP's 500 is; its text is there already. */
 	if (t->r.smtp && code != CURLE_OPERATION_TIMEDOUT && r->status >= 400)
 		return;
 	r->error = map_code(code);
 	if (t->refused && (code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK)) {
-		transfer_fail(t, NET_REFUSED, arena_printf(t->arena,
-			"%s may not be called: %s", t->url.host, t->refused));
+		transfer_fail(t, NET_REFUSED,
+			      arena_printf(t->arena, "%s may not be called: %s", t->url.host,
+					   t->refused));
 	} else if (t->too_large) {
 		transfer_fail(t, NET_TOO_LARGE, "The answer's headers are too long");
 	} else if (r->truncated && t->r.truncate) {
 		r->error = NET_OK;
 	} else if (r->truncated) {
-		transfer_fail(t, NET_TOO_LARGE, arena_printf(t->arena,
-			"The answer has more than %zu bytes", t->r.max_body));
+		transfer_fail(t, NET_TOO_LARGE,
+			      arena_printf(t->arena, "The answer has more than %zu bytes",
+					   t->r.max_body));
 	} else if (r->error) {
 		transfer_fail(t, r->error, t->error[0] ? t->error : curl_easy_strerror(code));
 	}

@@ -15,7 +15,7 @@ struct net_url {
 	const char *text;   /* the whole in normal form */
 	const char *scheme; /* lower case */
 	const char *host;   /* IPv6 without brackets and scope */
-	int port;           /* the scheme's own when none is given */
+	int port;	    /* the scheme's own when none is given */
 };
 
 /* All texts live in a. Refused: control characters and spaces, what is not an

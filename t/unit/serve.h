@@ -37,14 +37,14 @@ struct server {
 /* Handles one connection; the process ends when it returns. */
 typedef void serve_fn(int fd, struct served *seen);
 
-__attribute__((unused))
-static int serve_listen(int *port)
+__attribute__((unused)) static int serve_listen(int *port)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(in);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&in, sizeof(in)) != 0 || listen(fd, 128) != 0 ||
+	if (fd < 0 || bind(fd, (struct sockaddr *)&in, sizeof(in)) != 0 || listen(fd, 1024) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&in, &len) != 0) {
 		perror("listen");
 		exit(1);
@@ -74,14 +74,13 @@ static void serve_loop(int listener, serve_fn *handle, struct served *seen)
 	_exit(0);
 }
 
-__attribute__((unused))
-static struct server serve_start(serve_fn *handle)
+__attribute__((unused)) static struct server serve_start(serve_fn *handle)
 {
 	struct server s;
 	int listener = serve_listen(&s.port);
 
-	s.seen = mmap(NULL, sizeof(*s.seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-		      -1, 0);
+	s.seen = mmap(NULL, sizeof(*s.seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (s.seen == MAP_FAILED)
 		exit(1);
 	fflush(stdout);
@@ -93,16 +92,14 @@ static struct server serve_start(serve_fn *handle)
 	return s;
 }
 
-__attribute__((unused))
-static void serve_stop(struct server *s)
+__attribute__((unused)) static void serve_stop(struct server *s)
 {
 	kill(-s->pid, SIGKILL);
 	waitpid(s->pid, NULL, 0);
 	munmap(s->seen, sizeof(*s->seen));
 }
 
-__attribute__((unused))
-static void serve_enter(struct served *seen)
+__attribute__((unused)) static void serve_enter(struct served *seen)
 {
 	int now = atomic_fetch_add(&seen->active, 1) + 1, most = atomic_load(&seen->most);
 
@@ -111,14 +108,12 @@ static void serve_enter(struct served *seen)
 		;
 }
 
-__attribute__((unused))
-static void serve_leave(struct served *seen)
+__attribute__((unused)) static void serve_leave(struct served *seen)
 {
 	atomic_fetch_sub(&seen->active, 1);
 }
 
-__attribute__((unused))
-static bool serve_write(int fd, struct sv s)
+__attribute__((unused)) static bool serve_write(int fd, struct sv s)
 {
 	while (s.n) {
 		ssize_t n = write(fd, s.p, s.n);
@@ -132,8 +127,7 @@ static bool serve_write(int fd, struct sv s)
 
 /* Read until `end` has come. Returns the offset behind it, or -1 at the end of the
  * connection. */
-__attribute__((unused))
-static ptrdiff_t serve_read(int fd, struct buf *in, struct sv end)
+__attribute__((unused)) static ptrdiff_t serve_read(int fd, struct buf *in, struct sv end)
 {
 	ptrdiff_t at;
 

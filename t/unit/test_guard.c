@@ -26,6 +26,7 @@ static const char *check(struct guard *g, const char *ip)
 
 static void test_special(struct guard *g)
 {
+	/* clang-format off */
 	static const char *const refused[] = {
 		"0.0.0.0", "0.255.255.255", "10.0.0.0", "10.255.255.255", "100.64.0.1",
 		"100.100.100.200", "100.127.255.255", "127.0.0.1", "127.255.255.255",
@@ -49,6 +50,7 @@ static void test_special(struct guard *g)
 		"2001:4860:4860::8888", "2606:4700:4700::1111", "2a00::1",
 		"3ffe:ffff::1", "::ffff:8.8.8.8", "64:ff9b::808:808",
 	};
+	/* clang-format on */
 
 	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
 		ok(check(g, refused[i]), "%s is refused: %s", refused[i],
@@ -83,14 +85,17 @@ static void test_ports(struct guard *g)
 	struct sockaddr local = { .sa_family = AF_UNIX };
 
 	ok(!guard_check_text(g, "8.8.8.8", 80, GUARD_HTTP) &&
-	   !guard_check_text(g, "8.8.8.8", 443, GUARD_HTTP) &&
-	   !guard_check_text(g, "8.8.8.8", 8443, GUARD_HTTP), "web ports, and those from 1024");
+		   !guard_check_text(g, "8.8.8.8", 443, GUARD_HTTP) &&
+		   !guard_check_text(g, "8.8.8.8", 8443, GUARD_HTTP),
+	   "web ports, and those from 1024");
 	ok(guard_check_text(g, "8.8.8.8", 22, GUARD_HTTP) &&
-	   guard_check_text(g, "8.8.8.8", 25, GUARD_HTTP) &&
-	   guard_check_text(g, "8.8.8.8", 0, GUARD_HTTP), "other services are refused to HTTP");
+		   guard_check_text(g, "8.8.8.8", 25, GUARD_HTTP) &&
+		   guard_check_text(g, "8.8.8.8", 0, GUARD_HTTP),
+	   "other services are refused to HTTP");
 	ok(!guard_check_text(g, "8.8.8.8", 25, GUARD_SMTP) &&
-	   !guard_check_text(g, "8.8.8.8", 587, GUARD_SMTP) &&
-	   guard_check_text(g, "8.8.8.8", 80, GUARD_SMTP), "SMTP has ports of its own");
+		   !guard_check_text(g, "8.8.8.8", 587, GUARD_SMTP) &&
+		   guard_check_text(g, "8.8.8.8", 80, GUARD_SMTP),
+	   "SMTP has ports of its own");
 	inet_pton(AF_INET6, "2606:4700::1", &in6.sin6_addr);
 	ok(guard_check_address(g, (struct sockaddr *)&in6, GUARD_HTTP), "port of a sockaddr");
 	in6.sin6_port = htons(443);
@@ -110,28 +115,35 @@ static void test_allow(void)
 	ok(!check(g, "2001:db8::7") && check(g, "2001:db8::8"), "an IPv6 address is allowed");
 	ok(!check(g, "::ffff:127.0.0.1"), "the mapped form of an allowed address");
 	ok(!guard_check_text(g, "127.0.0.1", 6379, GUARD_HTTP) &&
-	   !guard_check_text(g, "127.0.0.1", 22, GUARD_HTTP), "any port of an allowed address");
+		   !guard_check_text(g, "127.0.0.1", 22, GUARD_HTTP),
+	   "any port of an allowed address");
 	guard_free(g);
 	g = make("0.0.0.0/0 ::/0");
 	ok(g && !check(g, "127.0.0.1") && !check(g, "fe80::1"), "everything can be allowed");
 	guard_free(g);
-	static const char *const wrong[] = { "localhost", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8",
-					     "::/129", "10.0.0.0/", "/8", "1.2.3.4/8/8", "fe80::1%lo" };
+	static const char *const wrong[] = { "localhost", "10.0.0.0/33", "10.0.0.0/-1",
+					     "10.0.0/8",  "::/129",	 "10.0.0.0/",
+					     "/8",	  "1.2.3.4/8/8", "fe80::1%lo" };
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
 		ok(!guard_new(sv_from(wrong[i]), arena, &e) && e.status == ST_BAD_INPUT &&
-		   sv_find(e.message, sv_from(wrong[i])) >= 0, "no allow list: %s", wrong[i]);
+			   sv_find(e.message, sv_from(wrong[i])) >= 0,
+		   "no allow list: %s", wrong[i]);
 }
 
 static void test_url(struct guard *g)
 {
+	/* clang-format off */
 	static const char *const refused[] = {
-		"http://127.0.0.1/", "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://2130706433/",
+		"http://127.0.0.1/", "http://[::1]/", "http://[::ffff:127.0.0.1]/",
+		"http://2130706433/",
 		"http://0x7f.1/", "http://0177.0.0.1/", "http://0x7f000001/", "http://127.1/",
 		"http://0/", "http://localhost/", "http://LOCALHOST./", "http://a.localhost:8080/",
 		"http://169.254.169.254/latest/meta-data/", "http://[fe80::1%25eth0]/",
 		"http://[::]/", "http://8.8.8.8:22/",
-		"ftp://example.org/", "file:///etc/passwd", "gopher://example.org/", "smtp://example.org/",
-		"http://user@example.org/", "http://user:secret@example.org/", "http://:x@example.org/",
+		"ftp://example.org/", "file:///etc/passwd", "gopher://example.org/",
+		"smtp://example.org/",
+		"http://user@example.org/", "http://user:secret@example.org/",
+		"http://:x@example.org/",
 		"example.org", "//example.org/", "http://", "", "javascript:alert(1)",
 		"http://exa mple.org/", "http://example.org/\r\nHost: x", "http://example.org/\t",
 	};
@@ -139,6 +151,7 @@ static void test_url(struct guard *g)
 		"http://example.org/", "https://example.org:8443/x?y=z", "HTTPS://Example.ORG",
 		"https://8.8.8.8/", "https://[2606:4700::1]/", "http://localhost.example.org/",
 	};
+	/* clang-format on */
 	struct err e = { .status = ST_OK };
 
 	for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
@@ -147,7 +160,8 @@ static void test_url(struct guard *g)
 	for (size_t i = 0; i < sizeof(open) / sizeof(*open); i++)
 		ok(guard_check_url(g, sv_from(open[i]), false, arena, &e) == ST_OK, "%s", open[i]);
 	ok(guard_check_url(g, SV("http://example.org/"), true, arena, &e) == ST_BAD_INPUT &&
-	   guard_check_url(g, SV("https://example.org/"), true, arena, &e) == ST_OK, "https only");
+		   guard_check_url(g, SV("https://example.org/"), true, arena, &e) == ST_OK,
+	   "https only");
 }
 
 int main(void)
