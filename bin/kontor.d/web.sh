@@ -67,6 +67,7 @@ nginx_main() {
 				sendfile on;
 				tcp_nopush on;
 				server_tokens off;
+				variables_hash_max_size 2048;
 				access_log off;
 				client_body_temp_path $KONTOR_HOME/nginx/body;
 				fastcgi_temp_path $KONTOR_HOME/nginx/fastcgi;
