@@ -62,9 +62,10 @@ part_program() {
 	fi
 }
 
-# process_start PID: when it began, in ticks since boot; empty without it.
+# process_start PID: when it began, in ticks since boot; empty when it is gone
+# or a zombie that nobody collected.
 process_start() {
-	sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20 || true
+	sed -n 's/.*) \([^ZX]\)/\1/p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20 || true
 }
 
 # part_pid PART: its supervisor while that lives, else false.

@@ -17,6 +17,7 @@ cmd_up() {
 	instance_make
 	instance_lock
 	instance_decide
+	nginx_pid >/dev/null || port_check
 	DEMO=${demo:-$DEMO}
 	instance_save
 	pg_find
