@@ -158,7 +158,6 @@ instance_decide() {
 	if [ ${#RUN} -gt "$RUN_MAX" ]; then
 		is_root && RUN=/run/kontor-$(instance_hash) || RUN=/tmp/kontor-$EUID-$(instance_hash)
 	fi
-	instance_save
 	instance_run_dir
 }
 

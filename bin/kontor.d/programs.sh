@@ -62,9 +62,10 @@ part_program() {
 	fi
 }
 
-# process_start PID: when it began, in ticks since boot; empty without it.
+# process_start PID: when it began, in ticks since boot; empty when it is gone
+# or a zombie that nobody collected.
 process_start() {
-	sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20 || true
+	sed -n 's/.*) \([^ZX]\)/\1/p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20 || true
 }
 
 # part_pid PART: its supervisor while that lives, else false.
@@ -104,8 +105,8 @@ part_group() {
 # part_launch PART: replaces nothing; $! is the supervisor, because setsid and
 # spawn-fcgi -n and setpriv all exec.
 part_launch() {
-	local part=$1 children log=$LOG/$1.log
-	local watch=(multiwatch -f "$(part_children "$part")" -r 1000 -t 1000 -s TERM --)
+	local part=$1 pid log=$LOG/$1.log
+	local watch=("$(command -v multiwatch)" -f "$(part_children "$part")" -r 1000 -t 1000 -s TERM --)
 	local open=(spawn-fcgi -n -s "$RUN/$part.sock" -M 0660)
 	local user=()
 	if is_root; then
@@ -124,8 +125,8 @@ part_launch() {
 		export KONTOR_CONF=$CONF
 		exec setsid "${open[@]}" "${watch[@]}" "$(part_program "$part")"
 	) </dev/null >>"$log" 2>&1 &
-	children=$!
-	printf '%s %s %s\n' "$children" "$(process_start "$children")" "$(part_stamp "$part")" \
+	pid=$!
+	printf '%s %s %s\n' "$pid" "$(process_start "$pid")" "$(part_stamp "$part")" \
 		>"$RUN/$part.pid"
 }
 

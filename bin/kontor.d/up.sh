@@ -17,6 +17,7 @@ cmd_up() {
 	instance_make
 	instance_lock
 	instance_decide
+	nginx_pid >/dev/null || port_check
 	DEMO=${demo:-$DEMO}
 	instance_save
 	pg_find
@@ -68,11 +69,22 @@ up_wait() {
 	for ((i = 0; i < READY_SECONDS * 20; i++)); do
 		status=$(http_status /readyz)
 		[ "$status" != 200 ] || return 0
+		up_alive
 		sleep 0.05
 	done
 	tail -q -n 3 "$LOG/app.log" "$LOG/nginx.log" >&2 || true
 	die "Kontor did not get ready within $READY_SECONDS s (/readyz answers $status)" \
 		"kontor doctor says what is wrong; the logs are in $LOG"
+}
+
+up_alive() {
+	local part
+	for part in $PARTS; do
+		part_pid "$part" >/dev/null || {
+			tail -n 3 "$LOG/$part.log" >&2
+			die "kontor-$part does not start" "the lines above are from $LOG/$part.log"
+		}
+	done
 }
 
 up_accounts() {

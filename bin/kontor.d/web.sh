@@ -19,6 +19,13 @@ port_holder() {
 	say "a process of another user"
 }
 
+port_check() {
+	local holder
+	holder=$(port_holder "$PORT")
+	[ -z "$holder" ] || die "port $PORT is taken by $holder" \
+		"end it, or choose another port: KONTOR_PORT=8081 kontor up"
+}
+
 nginx_pid() {
 	local pid
 	pid=$(cat "$RUN/nginx.pid" 2>/dev/null) && [ -n "$pid" ] || return 1
@@ -67,6 +74,7 @@ nginx_main() {
 				sendfile on;
 				tcp_nopush on;
 				server_tokens off;
+				variables_hash_max_size 2048;
 				access_log off;
 				client_body_temp_path $KONTOR_HOME/nginx/body;
 				fastcgi_temp_path $KONTOR_HOME/nginx/fastcgi;
@@ -91,7 +99,7 @@ nginx_main() {
 }
 
 nginx_ensure() {
-	local changed= holder out
+	local changed= out
 	[ -e "$NGINX_MODULE" ] || die "nginx's module nchan is missing" "apt-get install libnginx-mod-nchan"
 	nginx_write kontor-http.conf && changed=yes
 	nginx_write kontor.conf && changed=yes
@@ -103,9 +111,7 @@ nginx_ensure() {
 		# A new port or module needs a new process.
 		nginx_stop
 	fi
-	holder=$(port_holder "$PORT")
-	[ -z "$holder" ] || die "port $PORT is taken by $holder" \
-		"end it, or choose another port: KONTOR_PORT=8081 kontor up"
+	port_check
 	rm -f "$RUN/live/live.sock" "$RUN/nginx.pid"
 	out=$(nginx_run 9>&- 2>&1) || {
 		printf '%s\n' "$out" >&2
