@@ -1,0 +1,117 @@
+package Measure;
+
+# Measure: figures side by side. Two commands take turns, because these
+# machines change their speed by themselves; only ratios within a pair count.
+#
+#	pairs('list_25_json_agg', sub { ours() }, sub { theirs() }, reach => 0.45);
+#
+# prints one JSON object: medians of both, the median ratio, its range, what
+# it must reach and whether it does. With `most => N` the ratio must be at
+# most N.
+
+use strict;
+use warnings;
+use Exporter 'import';
+use File::Temp qw(tempdir);
+use JSON::PP;
+
+our @EXPORT = qw(instance psql_quiet psql_value wrk pgbench pairs figure median workdir);
+our $PAIRS   = $ENV{KONTOR_BENCH_PAIRS}   // 7;
+our $SECONDS = $ENV{KONTOR_BENCH_SECONDS} // 2;
+
+my $dir;
+
+sub workdir { $dir //= tempdir('/tmp/kontor-bench.XXXXXX', CLEANUP => 1); chmod 0755, $dir; $dir }
+
+sub instance {
+	my $path = $ENV{KONTOR_JSON} or die "run this through bin/kontor bench\n";
+	open my $fh, '<:raw', $path or die "$path: $!\n";
+	local $/;
+	return decode_json(<$fh>);
+}
+
+# As the owner of the model.
+sub psql_quiet {
+	my ($sql) = @_;
+	open my $fh, '|-', 'psql', '-Xq', '-o', '/dev/null', '-v', 'ON_ERROR_STOP=1', instance()->{database_url}
+		or die "psql: $!\n";
+	print $fh $sql;
+	close $fh or die "psql failed\n";
+}
+
+sub psql_value {
+	my ($sql) = @_;
+	open my $fh, '-|', 'psql', '-XAtq', '-c', $sql, instance()->{database_url} or die "psql: $!\n";
+	my $out = join '', <$fh>;
+	close $fh or die "psql failed\n";
+	chomp $out;
+	return $out;
+}
+
+sub median {
+	my @v = sort { $a <=> $b } @_;
+	return @v % 2 ? $v[$#v / 2] : ($v[@v / 2 - 1] + $v[@v / 2]) / 2;
+}
+
+# Requests per second; dies when an answer is not 2xx.
+sub wrk {
+	my ($url, %o) = @_;
+	my @cmd = ('wrk', '-t', 1, '-c', $o{connections} // 16, '-d', "${SECONDS}s");
+	push @cmd, '-s', $o{script} if $o{script};
+	push @cmd, '-H', $_ for @{ $o{headers} // [] };
+	open my $fh, '-|', @cmd, $url or die "wrk: $!\n";
+	my $out = join '', <$fh>;
+	close $fh;
+	die "answers are not 2xx: $out" if $out =~ /Non-2xx/;
+	$out =~ m{Requests/sec:\s+([\d.]+)} or die "wrk said: $out";
+	return $1;
+}
+
+# Transactions per second of a script; the role's own connection string.
+sub pgbench {
+	my ($script, %o) = @_;
+	my $file = workdir() . '/' . ($o{name} // 'pgbench') . '.sql';
+	open my $fh, '>', $file or die "$file: $!\n";
+	print $fh $script;
+	close $fh;
+	open my $run, '-|', 'pgbench', '-n', '-M', 'prepared', '-c', $o{clients} // 4, '-j', 1, '-T', $SECONDS,
+		'-f', $file, $o{url} or die "pgbench: $!\n";
+	my $out = join '', <$run>;
+	close $run or die "pgbench failed: $out";
+	$out =~ /tps = ([\d.]+)/ or die "pgbench said: $out";
+	return $1;
+}
+
+sub figure {
+	my (%f) = @_;
+	$f{holds} = $f{holds} ? JSON::PP::true : JSON::PP::false;
+	print JSON::PP->new->canonical->utf8->encode(\%f), "\n";
+	STDOUT->flush;
+}
+
+sub pairs {
+	my ($name, $ours, $theirs, %o) = @_;
+	my (@a, @b, @ratio);
+	local $| = 1;
+	$ours->();
+	$theirs->();
+	for (1 .. $PAIRS) {
+		push @a, $ours->();
+		push @b, $theirs->();
+		push @ratio, $a[-1] / $b[-1];
+	}
+	my $ratio = median(@ratio);
+	my @sorted = sort { $a <=> $b } @ratio;
+	my $unit = $o{unit} // '/s';
+	figure(
+		name   => $name,
+		ours   => sprintf('%.0f%s', median(@a), $unit),
+		theirs => sprintf('%.0f%s', median(@b), $unit),
+		ratio  => 0 + sprintf('%.2f', $ratio),
+		range  => [0 + sprintf('%.2f', $sorted[0]), 0 + sprintf('%.2f', $sorted[-1])],
+		reach  => defined $o{most} ? "<= $o{most}" : ">= $o{reach}",
+		holds  => defined $o{most} ? $ratio <= $o{most} : $ratio >= $o{reach},
+	);
+}
+
+1;
