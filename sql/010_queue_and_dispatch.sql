@@ -14,13 +14,17 @@ grant usage on schema event to authenticated;
 alter table job.jobs drop constraint jobs_state_check;
 alter table job.jobs add constraint jobs_state_check check (state in ('waiting', 'ready', 'running', 'dead'));
 alter table job.jobs add column crashes smallint not null default 0; -- how often the worker died over it
+-- What a job holds up when it is slow, within its tenant: the endpoint of a
+-- webhook. Jobs of other lanes go past it.
+alter table job.jobs add column lane uuid not null default '00000000-0000-0000-0000-000000000000';
 comment on column job.jobs.attempts is 'Counted when a worker takes the job, so that one which kills its worker is counted too';
 alter table job.jobs set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
 	autovacuum_analyze_scale_factor = 0.05);
 alter table public.events set (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_scale_factor = 0.05);
 
 drop index job.jobs_ready_idx;
-create index jobs_ready_idx on job.jobs (kind, organization_id, priority, run_at, id) where state = 'ready' and crashes < 2;
+create index jobs_ready_idx on job.jobs (kind, organization_id, lane, priority, run_at, id)
+	where state = 'ready' and crashes < 2;
 create index jobs_suspect_idx on job.jobs (run_at) where state = 'ready' and crashes > 1;
 create index jobs_waiting_idx on job.jobs (run_at) where state = 'waiting';
 create index jobs_dead_idx on job.jobs (organization_id, created_at) where state = 'dead';
@@ -46,8 +50,10 @@ language plpgsql security definer set search_path = ''
 as $$
 begin
 	if current_setting('kontor.worker', true) is distinct from worker then
-		perform pg_advisory_lock(1802398836, hashtext(worker));
-		perform set_config('kontor.worker', worker, false);
+		-- Not granted: the session of before the reconnect still holds it.
+		if pg_try_advisory_lock(1802398836, hashtext(worker)) then
+			perform set_config('kontor.worker', worker, false);
+		end if;
 	end if;
 end
 $$;
@@ -100,16 +106,47 @@ begin
 end
 $$;
 
--- Take up to room[i] jobs of kinds[i]. Fair: every tenant with ready jobs gets
--- an equal share of the room, in turns that go on behind `after` (the last
--- tenant of the call before), so a tenant with a thousand jobs does not hold
--- up one with a single job. Within a tenant: by priority, then by age.
-create function job.claim(worker text, kinds text[], room integer[], after uuid)
-	returns table (organization_id uuid, id bigint, kind text, key text, payload jsonb, attempts integer, crashes smallint)
+-- Lanes of one tenant that have ready jobs and are not busy.
+create function job.lanes_ready(of_kind text, org uuid, most integer, busy_orgs uuid[], busy_lanes uuid[]) returns uuid[]
+language plpgsql stable set search_path = '' set enable_seqscan = off set enable_bitmapscan = off
+as $$
+declare
+	found uuid[] := '{}';
+	next uuid;
+	at uuid;
+begin
+	while cardinality(found) < most loop
+		select j.lane into next from job.jobs j
+			where j.state = 'ready' and j.crashes < 2 and j.kind = of_kind and j.organization_id = org
+				and j.lane >= coalesce(at, '00000000-0000-0000-0000-000000000000') and j.lane is distinct from at
+			order by j.lane limit 1;
+		exit when next is null;
+		at := next;
+		if not exists (select from unnest(busy_orgs, busy_lanes) b (o, l) where b.o = org and b.l = next) then
+			found := found || next;
+		end if;
+	end loop;
+	return found;
+end
+$$;
+
+-- Take up to room[i] jobs of kinds[i], and up to lane_room[i] of one lane; none
+-- of the busy lanes. Fair: every tenant with ready jobs gets an equal share of
+-- the room, in turns that go on behind `after` (the last tenant of the call
+-- before), so a tenant with a thousand jobs does not hold up one with a single
+-- job. Within a tenant its lanes take turns; within a lane priority decides,
+-- then age.
+create function job.claim(worker text, kinds text[], room integer[], lane_room integer[],
+	busy_kinds text[], busy_orgs uuid[], busy_lanes uuid[], after uuid)
+	returns table (organization_id uuid, id bigint, kind text, key text, lane uuid, payload jsonb, attempts integer,
+		crashes smallint)
 language plpgsql security definer set search_path = '' set enable_seqscan = off set enable_bitmapscan = off
 as $$
 declare
 	orgs uuid[];
+	share integer;
+	b_orgs uuid[];
+	b_lanes uuid[];
 begin
 	perform job.here(worker);
 	update job.jobs j set state = 'ready'
@@ -120,23 +157,31 @@ begin
 		continue when room[i] <= 0;
 		orgs := job.tenants_ready(kinds[i], after, room[i]);
 		continue when cardinality(orgs) = 0;
+		share := (room[i] + cardinality(orgs) - 1) / cardinality(orgs);
+		select coalesce(array_agg(o), '{}'), coalesce(array_agg(l), '{}') into b_orgs, b_lanes
+			from unnest(busy_kinds, busy_orgs, busy_lanes) x (k, o, l) where k = kinds[i];
 		return query
 			with picked as materialized (
 				select t.org, q.id, row_number() over (order by q.turn, t.n) as place
 				from unnest(orgs) with ordinality t (org, n)
 				cross join lateral (
-					select l.id, row_number() over (order by l.priority, l.run_at, l.id) as turn
-					from (select r.id, r.priority, r.run_at from job.jobs r
-						where r.state = 'ready' and r.crashes < 2 and r.kind = kinds[i] and r.organization_id = t.org
-						order by r.priority, r.run_at, r.id
-						limit (room[i] + cardinality(orgs) - 1) / cardinality(orgs)
-						for update skip locked) l) q
+					select f.id, row_number() over (order by f.turn, f.lane) as turn
+					from unnest(job.lanes_ready(kinds[i], t.org, share, b_orgs, b_lanes)) w (lane)
+					cross join lateral (
+						select l.id, w.lane, row_number() over (order by l.priority, l.run_at, l.id) as turn
+						from (select r.id, r.priority, r.run_at from job.jobs r
+							where r.state = 'ready' and r.crashes < 2 and r.kind = kinds[i] and r.organization_id = t.org
+								and r.lane = w.lane
+							order by r.priority, r.run_at, r.id
+							limit least(share, lane_room[i])
+							for update skip locked) l) f
+					order by turn limit share) q
 				order by place limit room[i]),
 			taken as (
 				update job.jobs j set state = 'running', attempts = j.attempts + 1, locked_by = worker, locked_at = now()
 				from picked p where j.organization_id = p.org and j.id = p.id
-				returning j.organization_id, j.id, j.kind, j.key, j.payload, j.attempts, j.crashes, p.place)
-			select k.organization_id, k.id, k.kind, k.key, k.payload, k.attempts, k.crashes
+				returning j.organization_id, j.id, j.kind, j.key, j.lane, j.payload, j.attempts, j.crashes, p.place)
+			select k.organization_id, k.id, k.kind, k.key, k.lane, k.payload, k.attempts, k.crashes
 			from taken k order by k.place;
 	end loop;
 end
@@ -145,7 +190,8 @@ $$;
 -- One job over which a worker has died before; not while another such one
 -- runs here, so that a job that kills its worker takes few others with it.
 create function job.claim_suspect(worker text, kinds text[])
-	returns table (organization_id uuid, id bigint, kind text, key text, payload jsonb, attempts integer, crashes smallint)
+	returns table (organization_id uuid, id bigint, kind text, key text, lane uuid, payload jsonb, attempts integer,
+		crashes smallint)
 language sql security definer set search_path = '' set enable_seqscan = off
 as $$
 	update job.jobs j set state = 'running', attempts = j.attempts + 1, locked_by = worker, locked_at = now()
@@ -153,7 +199,7 @@ as $$
 		where r.state = 'ready' and r.crashes > 1 and r.kind = any (kinds)
 		order by r.run_at limit 1 for update skip locked) one
 	where j.organization_id = one.organization_id and j.id = one.id
-	returning j.organization_id, j.id, j.kind, j.key, j.payload, j.attempts, j.crashes
+	returning j.organization_id, j.id, j.kind, j.key, j.lane, j.payload, j.attempts, j.crashes
 $$;
 
 -- ---- finishing --------------------------------------------------------------------------------
@@ -315,10 +361,11 @@ begin
 			join public.webhook_configurations w on w.organization_id = s.organization_id and w.is_active
 				and s.type = any (w.events)
 			order by s.organization_id, s.seq
-			returning d.organization_id, d.id),
+			returning d.organization_id, d.id, d.webhook_id),
 		jobs as (
-			insert into job.jobs (organization_id, kind, key, payload)
-			select d.organization_id, 'webhook', d.id::text, jsonb_build_object('delivery_id', d.id) from deliveries d)
+			insert into job.jobs (organization_id, kind, key, lane, payload)
+			select d.organization_id, 'webhook', d.id::text, d.webhook_id, jsonb_build_object('delivery_id', d.id)
+			from deliveries d)
 		select s.organization_id, s.seq, s.id, s.type, s.record_type, s.record_id, s.talk, s.person, s.actor_id, s.created_at
 		from stamped s order by s.organization_id, s.seq;
 end
@@ -423,6 +470,15 @@ as $$
 	cross join lateral (select enhanced and d.body is null and d.sample is null as wanted) x
 $$;
 
+-- Is this job still this worker's? What a job writes at its end asks this
+-- first, because the end may be written twice when a commit's answer was lost.
+create function job.held(worker text, org uuid, job bigint) returns boolean
+language sql stable security definer set search_path = ''
+as $$
+	select exists (select from job.jobs j where j.organization_id = org and j.id = job and j.state = 'running'
+		and j.locked_by = worker)
+$$;
+
 -- Write an attempt down (WHK-63): the log, the delivery, and how the endpoint
 -- is doing. retry_ms null after a failure: no more attempts. `gone`: the
 -- receiver said 410 and is not called again.
@@ -516,7 +572,9 @@ begin
 	end if;
 	insert into public.webhook_deliveries (organization_id, webhook_id, event_id, event_type, seq, sample)
 		values (org, webhook, public.uuid7(), type, 0, event.sample(org, type)) returning id into delivery;
-	perform job.enqueue(org, 'webhook', delivery::text, jsonb_build_object('delivery_id', delivery), now(), 1);
+	insert into job.jobs (organization_id, kind, key, lane, payload, priority)
+		values (org, 'webhook', delivery::text, webhook, jsonb_build_object('delivery_id', delivery), 1);
+	perform job.wake();
 	return delivery;
 end
 $$;
@@ -528,16 +586,20 @@ language plpgsql security definer set search_path = ''
 as $$
 declare
 	org uuid := auth.org();
+	webhook uuid;
 begin
 	perform event.require_admin();
 	update public.webhook_deliveries d set state = 'waiting', next_attempt_at = now()
-		where d.organization_id = org and d.id = delivery;
+		where d.organization_id = org and d.id = delivery returning d.webhook_id into webhook;
 	if not found then
 		raise exception using errcode = 'KT404', message = 'This delivery does not exist';
 	end if;
 	delete from job.jobs j where j.organization_id = org and j.kind = 'webhook' and j.key = delivery::text
 		and j.state in ('dead', 'waiting');
-	perform job.enqueue(org, 'webhook', delivery::text, jsonb_build_object('delivery_id', delivery), now(), 4);
+	insert into job.jobs (organization_id, kind, key, lane, payload, priority)
+		values (org, 'webhook', delivery::text, webhook, jsonb_build_object('delivery_id', delivery), 4)
+		on conflict (organization_id, kind, key) where state <> 'dead' do nothing;
+	perform job.wake();
 	return true;
 end
 $$;
@@ -579,9 +641,10 @@ begin
 end
 $$;
 
-grant execute on function job.here(text), job.sleep(text), job.awake(text), job.claim(text, text[], integer[], uuid),
+grant execute on function job.here(text), job.sleep(text), job.awake(text), 
+	job.claim(text, text[], integer[], integer[], text[], uuid[], uuid[], uuid),
 	job.claim_suspect(text, text[]), job.done(text, uuid[], bigint[]), job.fail(text, uuid, bigint, text, bigint),
-	job.release(text, uuid[], bigint[]), job.reap(interval), job.dead_letters(uuid, integer), job.rerun(uuid, bigint),
+	job.release(text, uuid[], bigint[]), job.held(text, uuid, bigint), job.reap(interval), job.dead_letters(uuid, integer), job.rerun(uuid, bigint),
 	job.statistics(), job.purge(integer, integer), job.wake(),
 	job.enqueue(uuid, text, text, jsonb, timestamptz, integer),
 	event.dispatch(integer), event.webhook_load(uuid[], uuid[], boolean),
