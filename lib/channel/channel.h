@@ -48,21 +48,24 @@ struct channel_job {
 	struct sv kind;
 	struct sv organization_id;
 	struct sv payload; /* JSON */
-	/* No further attempt will follow: a temporary failure is final, the row
-	 * says so and the answer is CHANNEL_DEAD instead of CHANNEL_RETRY. */
+	/* No further attempt is meant to follow: a temporary failure is final,
+	 * and the row (message, hook, attachment) says so. */
 	bool last;
 };
 
 enum channel_next {
 	CHANNEL_CALL,  /* make `request`, come back with the answer */
 	CHANNEL_DONE,  /* the job is done, also when the message has FAILED: its row says why */
-	CHANNEL_RETRY, /* nothing was lost: again later */
+	CHANNEL_RETRY, /* nothing was lost: again later, even after the last attempt (`uncounted`) */
 	CHANNEL_DEAD   /* repeating does not help; keep the job for somebody to look at */
 };
 
 struct channel_step {
 	struct net_request request; /* in the job's arena; its lane is the channel account */
 	int retry_after;            /* seconds, 0 = as the queue does by itself */
+	/* RETRY: not to be counted as an attempt: the database was away, or the
+	 * provider said when to come back. */
+	bool uncounted;
 	struct sv text;             /* RETRY, DEAD: why, in words; no secret in it */
 };
 

@@ -20,7 +20,8 @@ struct channel_task {
 	struct sv id; /* of the hook, message or attachment */
 	struct channel_part *parts;
 	size_t n_parts, part;
-	json_t *sent; /* provider ids of the parts that are out */
+	json_t *sent;        /* provider ids of the parts that are out */
+	struct sv *contents; /* of the parts' files: their SHA-256 */
 	struct channel_media media;
 	struct sv media_kind;
 };
@@ -37,6 +38,13 @@ enum channel_next channel_fetch_step(struct channel_task *t, const struct net_re
 enum channel_next channel_db_failed(const struct channel_task *t, const struct err *e,
 				    struct channel_step *out);
 enum channel_next channel_dead(struct channel_step *out, struct sv text);
+/* Again after so many seconds; it counts as no attempt. */
+enum channel_next channel_later(struct channel_step *out, int after, struct sv text);
+/* Again later, unless this was the last attempt: then it is dead. */
+enum channel_next channel_retry(const struct channel_task *t, struct channel_step *out, int after,
+				struct sv text);
+/* Add the statement that writes what went wrong at the account. */
+void channel_account_error(struct db_batch *b, struct sv account, struct sv error, bool disconnected);
 
 /* The account of a task from the columns account, external_id, settings,
  * secrets of one row. False: no such type of channel here. */

@@ -150,6 +150,11 @@ bool channel_net_failed(struct arena *a, const struct net_response *r, bool send
 			     sv_from(arena_printf(a, "The provider's address cannot be called: %.*s",
 						  SV_ARG(why))));
 		return true;
+	case NET_TOO_LARGE:
+		if (sending)
+			break;
+		channel_fail(f, CHANNEL_PERMANENT, code, SV("The file is larger than this installation takes"));
+		return true;
 	default:
 		break;
 	}

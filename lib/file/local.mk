@@ -1,0 +1,6 @@
+lib_libkontor_a_SOURCES += \
+	lib/file/file.c lib/file/file.h \
+	lib/file/local.c
+
+check_PROGRAMS += t/unit/test_file
+t_unit_test_file_SOURCES = t/unit/test_file.c
