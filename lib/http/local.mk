@@ -16,3 +16,14 @@ lib_libkontor_a_SOURCES += \
 
 check_PROGRAMS += t/unit/test_http
 t_unit_test_http_SOURCES = t/unit/test_http.c
+
+check_PROGRAMS += t/unit/test_form
+t_unit_test_form_SOURCES = t/unit/test_form.c
+
+if FUZZING
+noinst_PROGRAMS += t/fuzz/fuzz_form t/fuzz/fuzz_http
+t_fuzz_fuzz_form_SOURCES = t/fuzz/fuzz_form.c
+t_fuzz_fuzz_form_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+t_fuzz_fuzz_http_SOURCES = t/fuzz/fuzz_http.c
+t_fuzz_fuzz_http_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+endif
