@@ -57,13 +57,18 @@ build_all() {
 	) 7<"$TREE/configure.ac"
 }
 
+# build_fresh DIRECTORY: vendor/ there is what package.json asks for.
+build_fresh() {
+	[ -e "$1/vendor/.complete" ] && ! [ "$1/package-lock.json" -nt "$1/vendor/.complete" ] &&
+		! [ "$1/package.json" -nt "$1/vendor/.complete" ]
+}
+
 # build_npm DIRECTORY WHAT: `npm ci` when its lock file changed since the last time.
 build_npm() {
 	local dir=$1 stamp=$1/node_modules/.kontor-stamp log
 	[ -e "$dir/package-lock.json" ] || return 0
 	# A release tarball carries the result and needs no Node.
-	[ ! -e "$dir/vendor/.complete" ] || [ "$dir/package-lock.json" -nt "$dir/vendor/.complete" ] ||
-		return 0
+	! build_fresh "$dir" || return 0
 	[ ! -e "$stamp" ] || [ "$dir/package-lock.json" -nt "$stamp" ] || return 0
 	packages_need "$ASSET_PACKAGES" "$2"
 	say "npm ci in ${dir#"$TREE"/}"
@@ -80,8 +85,7 @@ build_npm() {
 # Copy what package.json names under "vendor" ({"path in node_modules": "name"}).
 build_vendor() {
 	local dir=$TREE/templates/assets
-	[ ! -e "$dir/vendor/.complete" ] || [ "$dir/package-lock.json" -nt "$dir/vendor/.complete" ] ||
-		[ "$dir/package.json" -nt "$dir/vendor/.complete" ] || return 0
+	! build_fresh "$dir" || return 0
 	as_builder perl "$PARTS_DIR/vendor.pl" "$dir" ||
 		die "the assets of the browser could not be copied" \
 			"remove $dir/node_modules and run this again"

@@ -6,7 +6,7 @@
 # To run.
 RUN_PACKAGES='
 postgresql postgresql-contrib nginx:nginx libnginx-mod-nchan spawn-fcgi multiwatch
-perl openssl util-linux procps tzdata ca-certificates fonts-dejavu-core
+perl util-linux procps tzdata ca-certificates fonts-dejavu-core
 libfcgi0ldbl libpq5 libjansson4 libcurl4 libargon2-1 libgmime-3.0-0 libical3
 libfribidi0 libharfbuzz0b libhpdf-2.3.0
 '
