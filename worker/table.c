@@ -1,0 +1,63 @@
+/* Which handler does which kind of job, how many at once, and when again. */
+#include "worker/worker.h"
+
+#include "base/conf.h"
+#include "base/mem.h"
+
+#define STEPS(...)                                                     \
+	.steps = (const int[]){ __VA_ARGS__ },                         \
+	.n = sizeof((const int[]){ __VA_ARGS__ }) / sizeof(int), .jitter = 20, \
+	.retry_after_max = 86400
+
+/* In the order of importance: a turn begins the upper ones first. */
+static struct job_handler handlers[] = {
+	{ .kind = "inbound",
+	  .start = message_start,
+	  .room = 100,
+	  .lane_room = 100,
+	  .retry = { STEPS(1, 5, 30, 120, 600, 3600, 21600) } },
+	{ .kind = "send_message",
+	  .start = message_start,
+	  .room = 32,
+	  .lane_room = 8,
+	  .retry = { STEPS(2, 10, 30, 120, 600, 1800, 3600) } },
+	{ .kind = "mail",
+	  .start = mail_start,
+	  .room = 8,
+	  .lane_room = 4,
+	  .retry = { STEPS(10, 60, 300, 1800, 7200, 21600, 43200) } },
+	{ .kind = "fetch_media",
+	  .start = message_start,
+	  .room = 16,
+	  .lane_room = 4,
+	  .retry = { STEPS(5, 30, 300, 1800, 7200) } },
+	{ .kind = "webhook",
+	  .start_all = webhook_start_all,
+	  .room = 128,
+	  .lane_room = 8 },
+};
+
+/* The list of seconds of the setting webhook_retry_s. */
+static struct net_schedule webhook_schedule(void)
+{
+	struct sv rest = sv_from(conf_str(CONF_webhook_retry_s));
+	int *steps = mem_alloc((rest.n + 1) * sizeof(int));
+	size_t n = 0;
+
+	while (sv_present(rest)) {
+		int64_t seconds;
+
+		if (sv_to_i64(sv_trim(sv_cut(&rest, ',')), &seconds) && seconds >= 0 &&
+		    seconds <= 30 * 86400)
+			steps[n++] = (int)seconds;
+	}
+	return (struct net_schedule){ .steps = steps, .n = n, .jitter = 20,
+				      .retry_after_max = 86400 };
+}
+
+const struct job_handler *worker_handlers(size_t *n)
+{
+	*n = sizeof(handlers) / sizeof(*handlers);
+	handlers[*n - 1].retry = webhook_schedule();
+	return handlers;
+}

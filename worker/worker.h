@@ -1,0 +1,38 @@
+/*
+ * worker: the background program, one process with one event loop.
+ *
+ * main.c      the loop: dispatch events, publish them live, take jobs, wait
+ * table.c     the table of handlers
+ * messages.c  inbound, send_message, fetch_media: tasks of lib/channel
+ * webhook.c   deliveries to endpoints
+ * mail.c      mail through the installation's relay
+ *
+ * SQL is short and synchronous on one connection; everything that waits for
+ * somebody else is a call of lib/net, many at a time.
+ */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include "db/db.h"
+#include "job/job.h"
+#include "net/net.h"
+
+struct worker {
+	struct db *db;
+	struct net *net;
+	const char *name; /* host:pid:start */
+};
+
+static inline struct worker *worker_of(const struct job *j)
+{
+	return j->program;
+}
+
+/* The table; schedules that settings may change are read by worker_handlers. */
+const struct job_handler *worker_handlers(size_t *n);
+
+void message_start(struct job *j);
+void webhook_start_all(struct job *const *jobs, size_t n);
+void mail_start(struct job *j);
+
+#endif
