@@ -58,11 +58,17 @@ static void fill(struct accounts *acc, const struct db_batch *b, int rows)
 	qsort(acc->keys, acc->n_keys, sizeof(*acc->keys), by_key);
 }
 
-static enum status reread(struct accounts *acc, struct db *db, struct err *e)
+static void free_arena(void *arena)
+{
+	arena_free(arena);
+}
+
+/* The request under way may still point to the accounts before. */
+static enum status reread(struct accounts *acc, struct http_request *rq, struct err *e)
 {
 	struct accounts fresh = { .channel = acc->channel, .key = acc->key, .arena = arena_new(),
 		.read_at = clock_mono_us() };
-	struct db_batch *b = db_batch(db, fresh.arena);
+	struct db_batch *b = db_batch(web_of(rq)->db, fresh.arena);
 	int rows;
 
 	db_as_self(b);
@@ -76,19 +82,17 @@ static enum status reread(struct accounts *acc, struct db *db, struct err *e)
 		return e->status;
 	}
 	fill(&fresh, b, rows);
-	arena_free(acc->arena);
+	arena_cleanup(rq->arena, free_arena, acc->arena);
 	*acc = fresh;
 	return ST_OK;
 }
 
 enum status accounts_fresh(struct accounts *acc, struct http_request *rq, struct err *e)
 {
-	struct db *db = web_of(rq)->db;
-
-	hear(db, rq->arena);
+	hear(web_of(rq)->db, rq->arena);
 	if (acc->arena && acc->read_at > changed_at && clock_mono_us() - acc->read_at < MAX_AGE_US)
 		return ST_OK;
-	return reread(acc, db, e);
+	return reread(acc, rq, e);
 }
 
 static const struct channel_account *find(const struct accounts *acc, struct sv key)
@@ -108,5 +112,5 @@ const struct channel_account *accounts_find(struct accounts *acc, struct sv key,
 
 	if (found || clock_mono_us() - acc->read_at < MISS_AGE_US)
 		return found;
-	return reread(acc, web_of(rq)->db, &e) ? NULL : find(acc, key);
+	return reread(acc, rq, &e) ? NULL : find(acc, key);
 }

@@ -1,5 +1,5 @@
-pkglibexec_PROGRAMS += kontor-webhooks
-kontor_webhooks_SOURCES = \
+pkglibexec_PROGRAMS += fcgi/webhooks/kontor-webhooks
+fcgi_webhooks_kontor_webhooks_SOURCES = \
 	fcgi/webhooks/accounts.c \
 	fcgi/webhooks/intake.c fcgi/webhooks/intake.h \
 	fcgi/webhooks/main.c \
