@@ -238,5 +238,7 @@ extern const struct channel *const channels[];
  * the arena. NULL with *e filled when it is not JSON.
  */
 json_t *channel_json(struct arena *a, struct sv body, struct err *e);
+/* A tree of one's own that is freed with the arena. */
+json_t *channel_json_keep(struct arena *a, json_t *j);
 
 #endif

@@ -63,7 +63,7 @@ static void add_state(struct db_batch *b, const struct channel_task *t, struct s
 
 static struct sv attachments(struct arena *a, const struct channel_item *it)
 {
-	json_t *list = channel_keep(a, json_array()), *file = json_object();
+	json_t *list = channel_json_keep(a, json_array()), *file = json_object();
 
 	json_array_append_new(list, file);
 	channel_set(file, "kind", it->attachment_kind);

@@ -6,7 +6,7 @@ static void release(void *j)
 	json_decref(j);
 }
 
-json_t *channel_keep(struct arena *a, json_t *j)
+json_t *channel_json_keep(struct arena *a, json_t *j)
 {
 	if (j)
 		arena_cleanup(a, release, j);
@@ -71,7 +71,7 @@ json_t *channel_json(struct arena *a, struct sv body, struct err *e)
 	j = json_loadb(body.p ? body.p : "", body.n, 0, &why);
 	if (!j)
 		err_set(e, a, ST_BAD_INPUT, "The body is not JSON: %s, line %d", why.text, why.line);
-	return channel_keep(a, j);
+	return channel_json_keep(a, j);
 }
 
 const json_t *channel_at(const json_t *o, const char *path)

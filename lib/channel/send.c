@@ -280,13 +280,13 @@ static enum channel_next prepare(struct channel_task *t, const struct draft *d, 
 
 	t->sent = json_object_get(metadata, "sent");
 	if (!json_is_array(t->sent))
-		t->sent = channel_keep(a, json_array());
+		t->sent = channel_json_keep(a, json_array());
 	if (!channel_task_account(t, d->b, d->message))
 		return refuse(t, out, SV("channel"), SV("The conversation has no channel to answer by"));
 	if (sv_eq(type, SV("template"))) {
 		template = json_object_get(metadata, "template");
 		if (!template)
-			template = channel_keep(a, json_object());
+			template = channel_json_keep(a, json_object());
 	}
 	why = objection(t, d, template, &code);
 	if (why.n)
@@ -311,7 +311,7 @@ static enum channel_next begin(struct channel_task *t, struct channel_step *out)
 	if (d.claimed)
 		return prepare(t, &d, out);
 	if (sv_eq(db_first(d.b, d.message, "status"), SV("SENDING"))) {
-		t->sent = channel_keep(t->job.arena, json_array());
+		t->sent = channel_json_keep(t->job.arena, json_array());
 		return end(t, &(struct result){ "UNKNOWN", SV("interrupted"),
 			SV("Sending was interrupted, so the message may have been sent. "
 			   "Ask the customer or send it again"), false }, out);

@@ -227,7 +227,7 @@ static void read_message(struct arena *a, const json_t *m, bool edit, struct cha
 		return;
 	}
 	it->kind = CHANNEL_MESSAGE;
-	it->extra = channel_keep(a, json_object());
+	it->extra = channel_json_keep(a, json_object());
 	it->at = channel_number(m, edit ? "edit_date" : "date") * 1000;
 	read_people(a, m, json_object_get(m, "from"), it);
 	read_content(a, m, it);
@@ -253,7 +253,7 @@ static void read_callback(struct arena *a, const json_t *q, struct channel_items
 		return;
 	}
 	it->kind = CHANNEL_MESSAGE;
-	it->extra = channel_keep(a, json_object());
+	it->extra = channel_json_keep(a, json_object());
 	read_people(a, m, json_object_get(q, "from"), it);
 	it->type = SV("button");
 	it->text = channel_text(a, q, "data");

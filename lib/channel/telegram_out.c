@@ -58,7 +58,7 @@ static struct sv reply_parameters(struct arena *a, struct sv reply_to)
 static void send_text(struct channel_part *p, struct net_request *out)
 {
 	struct sv reply = reply_parameters(p->arena, p->reply_to);
-	json_t *body = channel_keep(p->arena, json_object());
+	json_t *body = channel_json_keep(p->arena, json_object());
 	int64_t chat;
 
 	if (sv_to_i64(p->to, &chat))
@@ -211,7 +211,7 @@ static void name_from_path(struct channel_media *m, struct sv path)
 
 static enum channel_next ask_for_path(struct channel_media *m, struct net_request *out)
 {
-	json_t *body = channel_keep(m->arena, json_object());
+	json_t *body = channel_json_keep(m->arena, json_object());
 
 	channel_set(body, "file_id", m->id);
 	channel_post_json(m->arena, out, method_url(m->arena, m->account, "getFile"), SV_NONE,

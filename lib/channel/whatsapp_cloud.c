@@ -200,7 +200,7 @@ static void read_message(struct arena *a, const json_t *value, const json_t *m,
 	}
 	it = channel_item_add(a, out);
 	it->kind = CHANNEL_MESSAGE;
-	it->extra = channel_keep(a, json_object());
+	it->extra = channel_json_keep(a, json_object());
 	it->provider_id = id;
 	it->thread = from;
 	it->handle = e164(a, from);

@@ -95,7 +95,7 @@ static void add_text(json_t *body, const struct channel_part *p)
 
 static void ask_send(struct channel_part *p, struct net_request *out)
 {
-	json_t *body = channel_keep(p->arena, json_object());
+	json_t *body = channel_json_keep(p->arena, json_object());
 
 	channel_set(body, "messaging_product", SV("whatsapp"));
 	channel_set(body, "recipient_type", SV("individual"));

@@ -1,0 +1,61 @@
+/*
+ * kontor-webhooks: takes what providers post, checks that it is theirs, and
+ * stores it before saying so. Everything else happens in the worker
+ * (channel/, job "inbound").
+ *
+ * Answers: 200 when it is stored (or was, before); 401 when the signature is
+ * missing or wrong, which is counted and leaves no other trace; 400 when a
+ * signed body is not what the provider's documents describe; 503 when it
+ * could not be stored, so that the provider sends it again.
+ */
+#ifndef WEBHOOKS_INTAKE_H
+#define WEBHOOKS_INTAKE_H
+
+#include "channel/channel.h"
+#include "web/web.h"
+
+http_handler intake_telegram, intake_whatsapp_cloud, intake_whatsapp_handshake;
+
+/* ---- accounts, kept in memory ----------------------------------------- */
+
+/* Active accounts of one type, with their secrets open, ordered by a key.
+ * Read again when the database tells of a change, and every 30 s in case
+ * it cannot (PgBouncer). */
+struct accounts {
+	const struct channel *channel;
+	/* What a call names its account by; empty: cannot be found so. */
+	struct sv (*key)(struct arena *a, const struct channel_account *acc);
+	struct arena *arena; /* of what follows; NULL: not read yet */
+	struct channel_account *v;
+	size_t n;
+	struct accounts_key {
+		struct sv key;
+		const struct channel_account *account;
+	} *keys;
+	size_t n_keys;
+	int64_t read_at; /* clock_mono_us */
+	bool sealed;     /* a secret of some account could not be opened */
+};
+
+/* Make sure that they are fresh. ST_UNAVAILABLE when they cannot be read. */
+enum status accounts_fresh(struct accounts *acc, struct http_request *rq, struct err *e);
+/* NULL when there is none. A miss reads the accounts again, at most once a
+ * second, for one that was connected just now. */
+const struct channel_account *accounts_find(struct accounts *acc, struct sv key,
+					    struct http_request *rq);
+
+/* ---- storing and refusing ----------------------------------------------- */
+
+/* Store a call. An empty dedupe is the SHA-256 of the body; a call that is
+ * here already changes nothing. An error makes it a dead letter at once. */
+enum status intake_store(struct http_request *rq, const struct channel_account *acc,
+			 struct sv dedupe, struct sv body, struct sv error, struct err *e);
+/* Fill *e with the 401, count it: at the account, when it is known, else at
+ * the type of channel. 503 instead when secrets could not be opened. */
+enum status intake_refuse(struct http_request *rq, const struct accounts *of,
+			  const struct channel_account *acc, struct err *e);
+/* Count something of no account: "unmatched". */
+void intake_count(struct http_request *rq, const struct channel *c, const char *what);
+void intake_answer(struct http_response *rs, struct sv json);
+
+#endif
