@@ -3,9 +3,9 @@
 #
 # usage: vendor.pl DIRECTORY
 #
-# package.json: "vendor": {"htmx.org/dist/htmx.min.js": "htmx.min.js", "pkg/fonts": "fonts"}.
-# "sprite": {"from": "pkg/icons", "to": "icons.svg", "icons": ["home", ...]}: the
-# icons as symbols of one file, for <use href="icons.svg#home">.
+# package.json: "vendor": {"htmx.org/dist/htmx.min.js": "htmx.min.js", "pkg/fonts": "fonts"},
+# "sprite": {"from": "pkg/icons", "to": "icons.svg", "icons": ["home", ...]}: one
+# file of symbols, used as icons.svg#home.
 # Text files get a .gz beside them, for nginx's gzip_static.
 use strict;
 use warnings;
@@ -28,37 +28,43 @@ sub put {
 	my ($from, $to) = @_;
 	make_path(dirname($to));
 	copy($from, $to) or die "$from: $!\n";
-	return squeeze($to);
+	compress($to);
 }
 
-sub squeeze {
-	my $to = shift;
+sub compress {
+	my ($to) = @_;
 	return unless $to =~ /\.(?:css|js|mjs|svg|json|ttf)$/ && -s $to > 1024;
 	gzip($to => "$to.gz", -Level => 9, -Time => 0) or die "$to.gz: cannot compress\n";
 }
 
-# One <symbol> per icon; the drawing attributes of its <svg> go along.
+# An icon without its own size and stroke width, which the page's CSS gives.
+sub symbol {
+	my ($name, $svg) = @_;
+	my ($attributes, $shapes) = $svg =~ m{<svg\b([^>]*)>(.*)</svg>}s
+		or die "the icon $name is not an SVG file\n";
+	my ($box) = $attributes =~ /viewBox="([^"]+)"/ or die "the icon $name has no viewBox\n";
+	$shapes =~ s/>\s+</></g;
+	$shapes =~ s/^\s+|\s+$//g;
+	return qq{<symbol id="$name" viewBox="$box" fill="none" stroke="currentcolor" }
+		. qq{stroke-linecap="round" stroke-linejoin="round">$shapes</symbol>\n};
+}
+
 sub sprite {
-	my ($sprite, $new) = @_;
-	my $out = qq{<svg xmlns="http://www.w3.org/2000/svg">\n};
-	for my $name (@{ $sprite->{icons} }) {
-		my $svg = slurp("$dir/node_modules/$sprite->{from}/$name.svg");
-		my ($attributes, $inner) = $svg =~ m{<svg\b([^>]*)>(.*)</svg>}s or die "$name.svg is no SVG\n";
-		my $kept = join '', map { $attributes =~ /(\s$_="[^"]*")/ ? $1 =~ s/^\s+/ /r : '' }
-			qw(viewBox fill stroke stroke-width stroke-linecap stroke-linejoin);
-		$inner =~ s/>\s+</></g;
-		$inner =~ s/^\s+|\s+$//g;
-		$out .= qq{<symbol id="$name"$kept>$inner</symbol>\n};
+	my ($from, $to, $icons) = @_;
+	my $text = qq{<svg xmlns="http://www.w3.org/2000/svg">\n};
+	for my $name (sort @$icons) {
+		-e "$from/$name.svg" or die "there is no icon $name in $from\n";
+		$text .= symbol($name, slurp("$from/$name.svg"));
 	}
-	open my $fh, '>:raw', "$new/$sprite->{to}" or die "$new/$sprite->{to}: $!\n";
-	print $fh "$out</svg>\n";
-	close $fh or die "$new/$sprite->{to}: $!\n";
-	return squeeze("$new/$sprite->{to}");
+	open my $fh, '>', $to or die "$to: $!\n";
+	print $fh "$text</svg>\n" or die "$to: $!\n";
+	close $fh or die "$to: $!\n";
+	compress($to);
 }
 
 my $package = decode_json(slurp("$dir/package.json"));
 my $files   = $package->{vendor} // {};
-my $new   = "$dir/vendor.new";
+my $new     = "$dir/vendor.new";
 remove_tree($new);
 make_path($new);
 for my $from (sort keys %$files) {
@@ -73,7 +79,9 @@ for my $from (sort keys %$files) {
 		put($path, $to);
 	}
 }
-sprite($package->{sprite}, $new) if $package->{sprite};
+if (my $s = $package->{sprite}) {
+	sprite("$dir/node_modules/$s->{from}", "$new/$s->{to}", $s->{icons});
+}
 open my $fh, '>', "$new/.complete" or die "$new/.complete: $!\n";
 close $fh;
 remove_tree("$dir/vendor");
