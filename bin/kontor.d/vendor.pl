@@ -3,7 +3,9 @@
 #
 # usage: vendor.pl DIRECTORY
 #
-# package.json: "vendor": {"htmx.org/dist/htmx.min.js": "htmx.min.js", "pkg/fonts": "fonts"}.
+# package.json: "vendor": {"htmx.org/dist/htmx.min.js": "htmx.min.js", "pkg/fonts": "fonts"},
+# "sprite": {"from": "pkg/icons", "to": "icons.svg", "icons": ["home", ...]}: one
+# file of symbols, used as icons.svg#home.
 # Text files get a .gz beside them, for nginx's gzip_static.
 use strict;
 use warnings;
@@ -26,12 +28,43 @@ sub put {
 	my ($from, $to) = @_;
 	make_path(dirname($to));
 	copy($from, $to) or die "$from: $!\n";
+	compress($to);
+}
+
+sub compress {
+	my ($to) = @_;
 	return unless $to =~ /\.(?:css|js|mjs|svg|json|ttf)$/ && -s $to > 1024;
 	gzip($to => "$to.gz", -Level => 9, -Time => 0) or die "$to.gz: cannot compress\n";
 }
 
-my $files = decode_json(slurp("$dir/package.json"))->{vendor} // {};
-my $new   = "$dir/vendor.new";
+# An icon without its own size and stroke width, which the page's CSS gives.
+sub symbol {
+	my ($name, $svg) = @_;
+	my ($attributes, $shapes) = $svg =~ m{<svg\b([^>]*)>(.*)</svg>}s
+		or die "the icon $name is not an SVG file\n";
+	my ($box) = $attributes =~ /viewBox="([^"]+)"/ or die "the icon $name has no viewBox\n";
+	$shapes =~ s/>\s+</></g;
+	$shapes =~ s/^\s+|\s+$//g;
+	return qq{<symbol id="$name" viewBox="$box" fill="none" stroke="currentcolor" }
+		. qq{stroke-linecap="round" stroke-linejoin="round">$shapes</symbol>\n};
+}
+
+sub sprite {
+	my ($from, $to, $icons) = @_;
+	my $text = qq{<svg xmlns="http://www.w3.org/2000/svg">\n};
+	for my $name (sort @$icons) {
+		-e "$from/$name.svg" or die "there is no icon $name in $from\n";
+		$text .= symbol($name, slurp("$from/$name.svg"));
+	}
+	open my $fh, '>', $to or die "$to: $!\n";
+	print $fh "$text</svg>\n" or die "$to: $!\n";
+	close $fh or die "$to: $!\n";
+	compress($to);
+}
+
+my $package = decode_json(slurp("$dir/package.json"));
+my $files   = $package->{vendor} // {};
+my $new     = "$dir/vendor.new";
 remove_tree($new);
 make_path($new);
 for my $from (sort keys %$files) {
@@ -45,6 +78,9 @@ for my $from (sort keys %$files) {
 	} else {
 		put($path, $to);
 	}
+}
+if (my $s = $package->{sprite}) {
+	sprite("$dir/node_modules/$s->{from}", "$new/$s->{to}", $s->{icons});
 }
 open my $fh, '>', "$new/.complete" or die "$new/.complete: $!\n";
 close $fh;

@@ -1,0 +1,226 @@
+// What every test of pages shares: TAP, the running instance, the browser,
+// signing in, axe, screenshots.
+//
+//	const t = require('./lib.js');
+//	t.run(async () => {
+//		const page = await t.login();
+//		await page.goto('/contacts');
+//		t.ok(await page.isVisible('h1'), 'CON-1 the list is there');
+//		await t.axe(page, 'contacts');
+//		await t.shot(page, 'contacts');
+//	});
+//
+// run() starts nothing but the browser: $KONTOR_JSON names the kontor.json of
+// an instance with the demo data. Every page is watched: a violation of the
+// content security policy, an uncaught error or a request that fails with 5xx
+// is a failed test point at the end. $KONTOR_SCREENSHOTS, when set, is the
+// directory for pictures.
+'use strict';
+
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+
+// ---- TAP ------------------------------------------------------------------
+
+let count = 0, failed = 0;
+
+function ok(good, name) {
+	count++;
+	if (!good) failed++;
+	console.log(`${good ? 'ok' : 'not ok'} ${count} - ${String(name).replace(/[#\n]/g, ' ')}`);
+	return Boolean(good);
+}
+
+function diag(text) {
+	for (const line of String(text).split('\n')) console.log(`# ${line}`);
+}
+
+function is(got, wanted, name) {
+	if (!ok(got === wanted, name)) diag(`got    ${JSON.stringify(got)}\nwanted ${JSON.stringify(wanted)}`);
+}
+
+function like(got, pattern, name) {
+	if (!ok(pattern.test(String(got)), name)) diag(`got ${JSON.stringify(got)}\nwanted ${pattern}`);
+}
+
+// The outcome of a Playwright wait as a test point: await t.lives(page.waitForSelector(...), name).
+async function lives(promise, name) {
+	try {
+		await promise;
+		return ok(true, name);
+	} catch (error) {
+		ok(false, name);
+		diag(error.message);
+		return false;
+	}
+}
+
+function skipAll(why) {
+	console.log(`1..0 # SKIP ${why}`);
+	process.exit(0);
+}
+
+// ---- the instance ------------------------------------------------------------
+
+let instance;
+
+function config() {
+	if (!instance) {
+		if (!process.env.KONTOR_JSON) skipAll('KONTOR_JSON does not name an instance; run bin/kontor test');
+		instance = JSON.parse(fs.readFileSync(process.env.KONTOR_JSON, 'utf8'));
+	}
+	return instance;
+}
+
+// One value, or rows as tab-separated lines, straight from the database.
+function sql(text, ...params) {
+	const set = params.flatMap((value, i) => ['-v', `p${i + 1}=${value}`]);
+	const body = text.replace(/\$(\d+)/g, ":'p$1'");
+	return execFileSync('psql', ['-X', '-q', '-At', '-F', '\t', '-v', 'ON_ERROR_STOP=1', ...set, config().database_url],
+		{ input: body, encoding: 'utf8' }).trim();
+}
+
+// ---- the browser ---------------------------------------------------------------
+
+const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+	'--disable-component-update', '--disable-sync', '--disable-default-apps', '--force-color-profile=srgb'];
+const trouble = [];
+const wanted = []; // patterns of trouble that a test makes on purpose
+let browser;
+
+async function launch() {
+	if (!browser) {
+		const { chromium } = require('playwright-core');
+		browser = await chromium.launch({ executablePath: process.env.KONTOR_CHROMIUM || '/usr/bin/chromium', args: ARGS });
+	}
+	return browser;
+}
+
+function watch(page) {
+	page.on('console', (message) => {
+		// A 4xx answer is written there too; tests provoke those.
+		if (message.type() === 'error' && !/status of 4\d\d/.test(message.text()))
+			trouble.push(`${page.url()}: ${message.text()}`);
+	});
+	page.on('pageerror', (error) => trouble.push(`${page.url()}: ${error.message}`));
+	page.on('response', (answer) => {
+		if (answer.status() >= 500) trouble.push(`${answer.request().method()} ${answer.url()}: ${answer.status()}`);
+	});
+}
+
+// A page of its own browser profile. options: {theme: 'dark', phone: true, viewport: {width, height}}.
+async function open(options = {}) {
+	const context = await (await launch()).newContext({
+		baseURL: config().base_url,
+		viewport: options.viewport || (options.phone ? { width: 390, height: 844 } : { width: 1360, height: 850 }),
+		colorScheme: options.theme || 'light',
+		hasTouch: Boolean(options.phone),
+		isMobile: Boolean(options.phone),
+		deviceScaleFactor: 1,
+		locale: 'en-GB',
+		timezoneId: 'Europe/Berlin',
+		reducedMotion: 'reduce',
+		acceptDownloads: true,
+	});
+	context.setDefaultTimeout(10000);
+	context.on('page', watch);
+	return context.newPage();
+}
+
+// Signed in as a user of a tenant: options.tenant and options.user are places
+// in kontor.json, both 0 unless given. The session comes from one sign-in per
+// user and run, as sign-ins are limited per address and cost time on purpose.
+const sessions = new Map();
+
+async function login(options = {}) {
+	const user = config().tenants[options.tenant || 0].users[options.user || 0];
+	const page = await open(options);
+	if (sessions.has(user.email)) {
+		await page.context().addCookies(sessions.get(user.email));
+		return page;
+	}
+	await page.goto('/login');
+	await page.fill('#email', user.email);
+	await page.fill('#password', user.password);
+	await Promise.all([page.waitForURL((url) => url.pathname !== '/login'), page.click('form button')]);
+	sessions.set(user.email, await page.context().cookies());
+	return page;
+}
+
+// The other theme on the same page.
+async function theme(page, name) {
+	await page.emulateMedia({ colorScheme: name });
+	await page.evaluate((n) => {
+		localStorage.removeItem('theme');
+		document.documentElement.dataset.bsTheme = n;
+	}, name);
+}
+
+// ---- looking ---------------------------------------------------------------------
+
+async function axeOnce(page) {
+	const source = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+	await page.evaluate(source); // by the debugger, so that the page's policy stays as it is
+	return page.evaluate(() => window.axe.run(document,
+		{ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+}
+
+// No violation in light nor dark.
+async function axe(page, name) {
+	for (const scheme of ['light', 'dark']) {
+		await theme(page, scheme);
+		const { violations } = await axeOnce(page);
+		ok(violations.length === 0, `${name}: no axe violation, ${scheme}`);
+		for (const v of violations)
+			diag(`${v.id} (${v.impact}): ${v.help}\n` + v.nodes.slice(0, 4).map((n) =>
+				`  ${n.target.join(' ')}: ${(n.failureSummary || '').split('\n').slice(1, 3).join(' ')}`).join('\n'));
+	}
+	await theme(page, 'light');
+}
+
+async function shot(page, name, options = {}) {
+	const dir = process.env.KONTOR_SCREENSHOTS;
+	if (!dir) return;
+	fs.mkdirSync(dir, { recursive: true });
+	await page.evaluate(() => document.fonts.ready);
+	await page.screenshot({ path: path.join(dir, `${name}.png`), fullPage: Boolean(options.full) });
+}
+
+// Light and dark at once: NAME.png and NAME-dark.png.
+async function shots(page, name, options = {}) {
+	await theme(page, 'light');
+	await shot(page, name, options);
+	await theme(page, 'dark');
+	await shot(page, `${name}-dark`, options);
+	await theme(page, 'light');
+}
+
+// A page that scrolls sideways is too wide for its window.
+async function fits(page, name) {
+	const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+	ok(over <= 0, `${name}: fits its window`);
+	if (over > 0) diag(`${over} pixels too wide`);
+}
+
+// ---- running -----------------------------------------------------------------------
+
+async function run(test) {
+	config();
+	try {
+		await test();
+	} catch (error) {
+		ok(false, 'the test ran to its end');
+		diag(error.stack);
+	}
+	const bad = trouble.filter((line) => !wanted.some((pattern) => pattern.test(line)));
+	ok(bad.length === 0, 'no policy violation, script error or 5xx on any page');
+	if (bad.length) diag(bad.slice(0, 12).join('\n'));
+	console.log(`1..${count}`);
+	await browser?.close();
+	process.exit(failed ? 1 : 0);
+}
+
+const expectTrouble = (pattern) => wanted.push(pattern);
+
+module.exports = { ok, is, like, lives, diag, skipAll, config, sql, launch, open, login, theme, axe, shot, shots, fits, run, expectTrouble };
