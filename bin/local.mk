@@ -19,6 +19,12 @@ $(SYSTEMD_UNITS): %: %.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -e 's|@pkglibexecdir@|$(pkglibexecdir)|g' \
 		-e 's|@sysconfdir@|$(sysconfdir)|g' $(srcdir)/$@.in > $@
 
+tmpfilesdir = $(prefix)/lib/tmpfiles.d
+install-data-hook:
+	$(MKDIR_P) "$(DESTDIR)$(tmpfilesdir)"
+	$(INSTALL_DATA) $(srcdir)/bin/systemd/kontor.tmpfiles "$(DESTDIR)$(tmpfilesdir)/kontor.conf"
+EXTRA_DIST += bin/systemd/kontor.tmpfiles
+
 # What is installed as it is, and what a tarball carries beside the sources.
 # Only these lists of folders: a new migration, template or test needs no line.
 INSTALLED_TREES = sql templates nginx
@@ -38,6 +44,7 @@ install-exec-hook:
 
 uninstall-local:
 	cd "$(DESTDIR)$(pkgdatadir)" && rm -rf $(INSTALLED_TREES)
+	rm -f "$(DESTDIR)$(tmpfilesdir)/kontor.conf"
 
 dist-hook:
 	cd $(srcdir) && find $(INSTALLED_TREES) t .ci $(FIND_FILES) | while read -r f; do \

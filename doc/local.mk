@@ -1,0 +1,10 @@
+dist_man_MANS += doc/kontor.1 doc/kontor.conf.5
+EXTRA_DIST += doc/dependencies.md doc/install.md
+
+# Every setting with its meaning and default, as comments.
+nodist_pkgdata_DATA = doc/kontor.conf.example
+CLEANFILES += doc/kontor.conf.example
+doc/kontor.conf.example: lib/base/conf.def
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && sed -n \
+		's/^CONF(\([a-z_]*\), "\(.*\)", "\(.*\)")$$/# \3\n#\1 = \2\n/p' \
+		$(srcdir)/lib/base/conf.def > $@

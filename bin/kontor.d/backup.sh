@@ -3,6 +3,8 @@
 cmd_backup() {
 	local to=${1:-} new
 	instance_need
+	[ -z "$EXTERNAL" ] || die "kontor backup saves what kontor up made" \
+		"use pg_dump, and keep the files and the master key beside its output"
 	pg_find
 	pg_running || die "the database does not run" "kontor up starts it"
 	to=${to:-$KONTOR_HOME/backup/$(date -u +%Y%m%dT%H%M%SZ)}

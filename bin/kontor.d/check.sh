@@ -56,6 +56,8 @@ cmd_status() {
 	*) die "kontor status has no argument '$1'" "kontor status [--json]" ;;
 	esac
 	instance_need
+	[ -z "$EXTERNAL" ] || die "kontor status shows what kontor up started" \
+		"systemctl status 'kontor*' shows the units, kontor doctor checks the database"
 	pg_find
 	program_place
 	{
@@ -175,27 +177,40 @@ check_migrations() {
 	migrate check
 }
 
-cmd_doctor() {
+# Checks of the processes and files that kontor up made.
+doctor_instance() {
 	local bad=0
-	instance_need
-	pg_find
-	program_place
 	check "packages" "kontor up installs them" check_packages || bad=1
 	check "disk" "make room for $KONTOR_HOME" check_disk || bad=1
 	check "processes" "kontor up starts what is missing; logs are in $LOG" check_parts || bad=1
 	check "files" "chmod 600 them (kontor.conf: 640); they hold secrets" check_modes || bad=1
 	check "nginx configuration" "correct the line that nginx names" check_nginx || bad=1
-	if check "database" "kontor up starts it; $LOG/postgresql.log says why it ended" pg_answers; then
-		check "migrations" "kontor migrate" check_migrations || bad=1
-		check "roles" "kontor up makes them again; take away what is too much" check_roles || bad=1
-		check "clock" "run a time service such as systemd-timesyncd" check_clock || bad=1
-		check "tenants apart, queue, key" "correct what is named; $LOG/worker.log tells of jobs" \
-			check_model || bad=1
-	else
-		bad=1
-	fi
 	check "readiness" "the logs in $LOG say why" check_ready || bad=1
-	[ "$bad" -eq 0 ] || exit 1
+	return "$bad"
+}
+
+doctor_database() {
+	local bad=0
+	check "database" "start it; its log says why it ended" pg_answers || return 1
+	check "migrations" "kontor migrate" check_migrations || bad=1
+	check "roles" "sql/roles.sql makes them (kontor up runs it); take away what is too much" \
+		check_roles || bad=1
+	check "clock" "run a time service such as systemd-timesyncd" check_clock || bad=1
+	check "tenants apart, queue, key" "correct what is named; the worker's log tells of jobs" \
+		check_model || bad=1
+	return "$bad"
+}
+
+cmd_doctor() {
+	local bad=0
+	instance_need
+	program_place
+	if [ -z "$EXTERNAL" ]; then
+		pg_find
+		doctor_instance || bad=1
+	fi
+	doctor_database || bad=1
+	exit "$bad"
 }
 
 pg_answers() {

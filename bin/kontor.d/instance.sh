@@ -128,9 +128,17 @@ instance_load() {
 	. "$KONTOR_HOME/instance"
 }
 
-# instance_need: for commands that make no sense without one.
+# instance_need: for commands that make no sense without one. With
+# KONTOR_DATABASE_URL the database is the administrator's own (doc/install.md).
 instance_need() {
+	EXTERNAL=
 	instance_locate
+	if [ -n "${KONTOR_DATABASE_URL:-}" ]; then
+		EXTERNAL=yes
+		CONF=${KONTOR_CONF:-/etc/kontor/kontor.conf}
+		instance_users
+		return
+	fi
 	instance_load || die "there is no installation in $KONTOR_HOME" \
 		"start one with kontor up, or name its directory in KONTOR_HOME"
 	instance_users
@@ -163,14 +171,15 @@ instance_decide() {
 
 # $RUN is open to enter; what is in it has owners and modes of its own.
 instance_run_dir() {
-	mkdir -p "$RUN" "$RUN/pg" "$RUN/live"
+	mkdir -p "$RUN" "$RUN/pg" "$RUN/live" "$RUN/state"
 	[ -O "$RUN" ] || die "$RUN belongs to another user" "remove it, or set KONTOR_HOME to a shorter path"
 	chmod 0711 "$RUN"
 	chmod 0711 "$RUN/pg"
-	chmod 0750 "$RUN/live"
+	chmod 0750 "$RUN/live" "$RUN/state"
 	if is_root; then
 		chown "$DATABASE_USER" "$RUN/pg"
 		chgrp "$SYSTEM_USER" "$RUN/live"
+		chown "$SYSTEM_USER" "$RUN/state"
 	fi
 }
 
@@ -265,7 +274,7 @@ admin() {
 	[ -z "${PROGRAM_DIR:-}" ] || program=$PROGRAM_DIR/kontor-admin
 	(
 		export KONTOR_CONF=$CONF KONTOR_DB_URL
-		KONTOR_DB_URL=$(database_url kontor "$OWNER_PASSWORD")
+		KONTOR_DB_URL=${KONTOR_DATABASE_URL:-$(database_url kontor "$OWNER_PASSWORD")}
 		as "$SYSTEM_USER" "$program" "$@"
 	)
 }

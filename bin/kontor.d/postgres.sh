@@ -34,8 +34,10 @@ superuser() {
 
 # owner ARGUMENT...: psql as the owner of the model.
 owner() {
-	PGOPTIONS='-c client_min_messages=warning' PGPASSWORD=$OWNER_PASSWORD \
-		psql -X -q -v ON_ERROR_STOP=1 -h "$RUN/pg" -p 5432 -U kontor -d kontor "$@"
+	local at=(-h "${RUN:-}/pg" -p 5432 -U kontor -d kontor)
+	[ -z "${EXTERNAL:-}" ] || at=(-d "$KONTOR_DATABASE_URL")
+	PGOPTIONS='-c client_min_messages=warning' PGPASSWORD=${OWNER_PASSWORD:-${PGPASSWORD:-}} \
+		psql -X -q -v ON_ERROR_STOP=1 "${at[@]}" "$@"
 }
 
 pg_running() {
@@ -194,8 +196,7 @@ migrate_one() {
 
 cmd_migrate() {
 	instance_need
-	pg_find
-	pg_running || die "the database does not run" "kontor up starts it"
+	pg_answers >/dev/null || die "the database does not answer" "kontor up starts it; kontor doctor says more"
 	case ${1:-} in
 	'') migrate ;;
 	--check) migrate check ;;

@@ -27,7 +27,7 @@ part_children() {
 # cannot enter the programs run from a copy.
 program_place() {
 	PROGRAM_DIR='' TEMPLATES=$DATA_DIR/templates
-	if enterable "$DATA_DIR/templates"; then
+	if [ -z "$TREE" ] || enterable "$DATA_DIR/templates"; then
 		return
 	fi
 	PROGRAM_DIR=$KONTOR_HOME/copy/programs
@@ -122,7 +122,7 @@ part_launch() {
 	(
 		cd /
 		exec 9>&-
-		export KONTOR_CONF=$CONF
+		export KONTOR_CONF=$CONF KONTOR_METRICS=$RUN/state/metrics
 		exec setsid "${open[@]}" "${watch[@]}" "$(part_program "$part")"
 	) </dev/null >>"$log" 2>&1 &
 	pid=$!
