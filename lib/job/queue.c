@@ -90,12 +90,12 @@ static void element(struct buf *list, struct sv text)
 	buf_add(list, text);
 }
 
-static struct sv array(struct buf *list)
+static struct db_value array(struct buf *list)
 {
-	if (!list->n)
-		buf_addc(list, '{');
-	buf_addc(list, '}');
-	return buf_sv(list);
+	buf_addc(list, list->n ? '}' : '{');
+	if (list->n == 1)
+		buf_addc(list, '}');
+	return DB_S(buf_sv(list));
 }
 
 static void element_int(struct arena *a, struct buf *list, int64_t v)
@@ -120,6 +120,7 @@ static void busy_lanes(const struct job_queue *q, struct buf *kinds, struct buf 
 void job_take(struct job_queue *q, struct db_batch *b)
 {
 	struct arena *a = db_arena(b);
+	struct db_value all;
 	buf_auto struct buf kinds = BUF_INIT, room = BUF_INIT, lane_room = BUF_INIT;
 	buf_auto struct buf busy = BUF_INIT, orgs = BUF_INIT, lanes = BUF_INIT;
 
@@ -131,13 +132,14 @@ void job_take(struct job_queue *q, struct db_batch *b)
 		element_int(a, &lane_room, h->lane_room);
 	}
 	busy_lanes(q, &busy, &orgs, &lanes);
+	all = array(&kinds);
 	q->taken = db_add(b, "select organization_id, id, kind, key, lane, payload, attempts, crashes"
 		" from job.claim($1, $2, $3, $4, $5, $6, $7, $8)",
-		DB_C(q->o.worker), DB_S(array(&kinds)), DB_S(array(&room)), DB_S(array(&lane_room)),
-		DB_S(array(&busy)), DB_S(array(&orgs)), DB_S(array(&lanes)), DB_C(q->after));
+		DB_C(q->o.worker), all, array(&room), array(&lane_room), array(&busy), array(&orgs),
+		array(&lanes), DB_C(q->after));
 	q->taken_suspect = q->suspect ? -1 :
 		db_add(b, "select organization_id, id, kind, key, lane, payload, attempts, crashes"
-			" from job.claim_suspect($1, $2)", DB_C(q->o.worker), DB_S(buf_sv(&kinds)));
+			" from job.claim_suspect($1, $2)", DB_C(q->o.worker), all);
 }
 
 static const struct job_handler *handler_of(const struct job_queue *q, struct sv kind)
@@ -298,7 +300,7 @@ static void add_list(struct db_batch *b, const struct job_queue *q, const struct
 		element_int(db_arena(b), &ids, j->id);
 	}
 	if (orgs.n)
-		db_add(b, sql, DB_C(q->o.worker), DB_S(array(&orgs)), DB_S(array(&ids)));
+		db_add(b, sql, DB_C(q->o.worker), array(&orgs), array(&ids));
 }
 
 static enum status write_ends(struct job_queue *q, const struct job_list *jobs, struct arena *a,
