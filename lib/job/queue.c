@@ -274,6 +274,15 @@ void job_fail(struct job *j, struct sv why, int64_t retry_ms)
 	ended(j, again ? JOB_AGAIN : JOB_DEAD, again ? METRIC_JOBS_RETRIED : METRIC_JOBS_FAILED);
 }
 
+void job_postpone(struct job *j, struct sv why, int64_t retry_ms)
+{
+	j->why = arena_sv(j->arena, why);
+	j->retry_ms = retry_ms;
+	log_debug("a job waits", LOG_C("kind", j->handler->kind), LOG_I("job", j->id),
+		  LOG_S("tenant", j->organization_id), LOG_S("why", j->why));
+	ended(j, JOB_LATER, METRIC_JOBS_RETRIED);
+}
+
 int64_t job_retry_ms(const struct job *j, int retry_after)
 {
 	uint32_t any;
@@ -316,10 +325,11 @@ static enum status write_ends(struct job_queue *q, const struct job_list *jobs, 
 	add_list(b, q, jobs, JOB_DONE, "select job.done($1, $2, $3)");
 	add_list(b, q, jobs, JOB_RELEASED, "select job.release($1, $2, $3)");
 	TAILQ_FOREACH(j, jobs, link)
-		if (j->end == JOB_AGAIN || j->end == JOB_DEAD)
-			db_add(b, "select job.fail($1, $2, $3, $4, $5)", DB_C(q->o.worker),
+		if (j->end == JOB_AGAIN || j->end == JOB_LATER || j->end == JOB_DEAD)
+			db_add(b, "select job.fail($1, $2, $3, $4, $5, $6)", DB_C(q->o.worker),
 			       DB_S(j->organization_id), DB_I(j->id), DB_S(j->why),
-			       j->end == JOB_AGAIN ? DB_I(j->retry_ms) : DB_NULL);
+			       j->end == JOB_DEAD ? DB_NULL : DB_I(j->retry_ms),
+			       DB_B(j->end != JOB_LATER));
 	return db_run(b, e);
 }
 
