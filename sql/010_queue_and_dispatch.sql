@@ -211,11 +211,14 @@ as $$
 	where j.organization_id = d.org and j.id = d.id and j.state = 'running' and j.locked_by = worker
 $$;
 
--- Failed: again in retry_ms, or dead when that is null.
-create function job.fail(worker text, org uuid, job bigint, error text, retry_ms bigint) returns void
+-- Failed: again in retry_ms, or dead when that is null. Not counted: it was
+-- nobody's fault (the receiver said when to come back).
+create function job.fail(worker text, org uuid, job bigint, error text, retry_ms bigint, counted boolean default true)
+	returns void
 language sql security definer set search_path = ''
 as $$
 	update job.jobs j set state = case when retry_ms is null then 'dead' else 'waiting' end,
+		attempts = j.attempts - case when counted then 0 else 1 end,
 		run_at = now() + coalesce(retry_ms, 0) * interval '1 millisecond',
 		last_error = left(error, 2000), crashes = 0, locked_by = null, locked_at = null
 	where j.organization_id = org and j.id = job and j.state = 'running' and j.locked_by = worker
@@ -643,7 +646,7 @@ $$;
 
 grant execute on function job.here(text), job.sleep(text), job.awake(text), 
 	job.claim(text, text[], integer[], integer[], text[], uuid[], uuid[], uuid),
-	job.claim_suspect(text, text[]), job.done(text, uuid[], bigint[]), job.fail(text, uuid, bigint, text, bigint),
+	job.claim_suspect(text, text[]), job.done(text, uuid[], bigint[]), job.fail(text, uuid, bigint, text, bigint, boolean),
 	job.release(text, uuid[], bigint[]), job.held(text, uuid, bigint), job.reap(interval), job.dead_letters(uuid, integer), job.rerun(uuid, bigint),
 	job.statistics(), job.purge(integer, integer), job.wake(),
 	job.enqueue(uuid, text, text, jsonb, timestamptz, integer),

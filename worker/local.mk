@@ -1,0 +1,8 @@
+pkglibexec_PROGRAMS += worker/kontor-worker
+worker_kontor_worker_SOURCES = \
+	worker/mail.c \
+	worker/main.c \
+	worker/messages.c \
+	worker/table.c \
+	worker/webhook.c \
+	worker/worker.h

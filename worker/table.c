@@ -33,7 +33,7 @@ static struct job_handler handlers[] = {
 	  .retry = { STEPS(5, 30, 300, 1800, 7200) } },
 	{ .kind = "webhook",
 	  .start_all = webhook_start_all,
-	  .room = 128,
+	  .room = 256,
 	  .lane_room = 8 },
 };
 

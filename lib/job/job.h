@@ -41,7 +41,7 @@ struct job_handler {
 	struct net_schedule retry; /* dead after retry.n + 1 attempts */
 };
 
-enum job_end { JOB_DONE, JOB_AGAIN, JOB_DEAD, JOB_RELEASED };
+enum job_end { JOB_DONE, JOB_AGAIN, JOB_LATER, JOB_DEAD, JOB_RELEASED };
 
 struct job {
 	struct arena *arena; /* lives until the end is committed */
@@ -71,6 +71,9 @@ void job_done(struct job *j);
 /* It failed: again in retry_ms, or never when that is negative. `why` is kept
  * with the job; no secret in it. */
 void job_fail(struct job *j, struct sv why, int64_t retry_ms);
+/* The same without counting the attempt: nobody's fault, or the receiver said
+ * when to come back. */
+void job_postpone(struct job *j, struct sv why, int64_t retry_ms);
 /* Milliseconds until the next attempt by the handler's schedule and what the
  * receiver said (seconds, 0 = nothing); -1 after the last one. */
 int64_t job_retry_ms(const struct job *j, int retry_after);

@@ -90,12 +90,12 @@ static void element(struct buf *list, struct sv text)
 	buf_add(list, text);
 }
 
-static struct sv array(struct buf *list)
+static struct db_value array(struct buf *list)
 {
-	if (!list->n)
-		buf_addc(list, '{');
-	buf_addc(list, '}');
-	return buf_sv(list);
+	buf_addc(list, list->n ? '}' : '{');
+	if (list->n == 1)
+		buf_addc(list, '}');
+	return DB_S(buf_sv(list));
 }
 
 static void element_int(struct arena *a, struct buf *list, int64_t v)
@@ -120,6 +120,7 @@ static void busy_lanes(const struct job_queue *q, struct buf *kinds, struct buf 
 void job_take(struct job_queue *q, struct db_batch *b)
 {
 	struct arena *a = db_arena(b);
+	struct db_value all;
 	buf_auto struct buf kinds = BUF_INIT, room = BUF_INIT, lane_room = BUF_INIT;
 	buf_auto struct buf busy = BUF_INIT, orgs = BUF_INIT, lanes = BUF_INIT;
 
@@ -131,13 +132,14 @@ void job_take(struct job_queue *q, struct db_batch *b)
 		element_int(a, &lane_room, h->lane_room);
 	}
 	busy_lanes(q, &busy, &orgs, &lanes);
+	all = array(&kinds);
 	q->taken = db_add(b, "select organization_id, id, kind, key, lane, payload, attempts, crashes"
 		" from job.claim($1, $2, $3, $4, $5, $6, $7, $8)",
-		DB_C(q->o.worker), DB_S(array(&kinds)), DB_S(array(&room)), DB_S(array(&lane_room)),
-		DB_S(array(&busy)), DB_S(array(&orgs)), DB_S(array(&lanes)), DB_C(q->after));
+		DB_C(q->o.worker), all, array(&room), array(&lane_room), array(&busy), array(&orgs),
+		array(&lanes), DB_C(q->after));
 	q->taken_suspect = q->suspect ? -1 :
 		db_add(b, "select organization_id, id, kind, key, lane, payload, attempts, crashes"
-			" from job.claim_suspect($1, $2)", DB_C(q->o.worker), DB_S(buf_sv(&kinds)));
+			" from job.claim_suspect($1, $2)", DB_C(q->o.worker), all);
 }
 
 static const struct job_handler *handler_of(const struct job_queue *q, struct sv kind)
@@ -272,6 +274,15 @@ void job_fail(struct job *j, struct sv why, int64_t retry_ms)
 	ended(j, again ? JOB_AGAIN : JOB_DEAD, again ? METRIC_JOBS_RETRIED : METRIC_JOBS_FAILED);
 }
 
+void job_postpone(struct job *j, struct sv why, int64_t retry_ms)
+{
+	j->why = arena_sv(j->arena, why);
+	j->retry_ms = retry_ms;
+	log_debug("a job waits", LOG_C("kind", j->handler->kind), LOG_I("job", j->id),
+		  LOG_S("tenant", j->organization_id), LOG_S("why", j->why));
+	ended(j, JOB_LATER, METRIC_JOBS_RETRIED);
+}
+
 int64_t job_retry_ms(const struct job *j, int retry_after)
 {
 	uint32_t any;
@@ -298,7 +309,7 @@ static void add_list(struct db_batch *b, const struct job_queue *q, const struct
 		element_int(db_arena(b), &ids, j->id);
 	}
 	if (orgs.n)
-		db_add(b, sql, DB_C(q->o.worker), DB_S(array(&orgs)), DB_S(array(&ids)));
+		db_add(b, sql, DB_C(q->o.worker), array(&orgs), array(&ids));
 }
 
 static enum status write_ends(struct job_queue *q, const struct job_list *jobs, struct arena *a,
@@ -314,10 +325,11 @@ static enum status write_ends(struct job_queue *q, const struct job_list *jobs, 
 	add_list(b, q, jobs, JOB_DONE, "select job.done($1, $2, $3)");
 	add_list(b, q, jobs, JOB_RELEASED, "select job.release($1, $2, $3)");
 	TAILQ_FOREACH(j, jobs, link)
-		if (j->end == JOB_AGAIN || j->end == JOB_DEAD)
-			db_add(b, "select job.fail($1, $2, $3, $4, $5)", DB_C(q->o.worker),
+		if (j->end == JOB_AGAIN || j->end == JOB_LATER || j->end == JOB_DEAD)
+			db_add(b, "select job.fail($1, $2, $3, $4, $5, $6)", DB_C(q->o.worker),
 			       DB_S(j->organization_id), DB_I(j->id), DB_S(j->why),
-			       j->end == JOB_AGAIN ? DB_I(j->retry_ms) : DB_NULL);
+			       j->end == JOB_DEAD ? DB_NULL : DB_I(j->retry_ms),
+			       DB_B(j->end != JOB_LATER));
 	return db_run(b, e);
 }
 
