@@ -146,10 +146,11 @@ static enum status lead(const struct http_table *t, struct http_request *rq,
 			struct err *e)
 {
 	struct http_segments segs = { .n = 0 };
+	enum status s = http_request_read(rq, &segs, e);
 
-	if (http_request_read(rq, &segs, e))
-		return e->status;
 	log_begin(rq->request_id);
+	if (s)
+		return s;
 	rq->route = http_table_find(t, rq, &segs, allowed);
 	if (rq->route)
 		return call_handler(rq, rs, in, e);

@@ -124,8 +124,11 @@ void metrics_open(const char *program)
 		own = take_slot(shared, program);
 	else
 		log_warn("no metrics", LOG_C("file", path), LOG_C("why", strerror(errno)));
-	if (fd >= 0)
-		close(fd); /* and unlock */
+	if (fd < 0)
+		return;
+	/* Closing would not unlock: the mapping keeps the open file alive. */
+	flock(fd, LOCK_UN);
+	close(fd);
 }
 
 void metrics_close(void)

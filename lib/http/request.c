@@ -181,8 +181,11 @@ enum status http_request_read(struct http_request *rq, struct http_segments *seg
 	rq->path = SV("/");
 	for (char **v = rq->envp; *v; v++)
 		take_variable(rq, &b, *v);
-	if (!id_is_plain(rq->request_id))
-		rq->request_id = uuid_new(rq->arena);
+	/* Copies: the log still names these two when the environment is gone. */
+	rq->request_id = id_is_plain(rq->request_id) ? arena_sv(rq->arena, rq->request_id) :
+						       uuid_new(rq->arena);
+	if (rq->tenant.n)
+		rq->tenant = arena_sv(rq->arena, rq->tenant);
 	rq->method = method_of(b.method);
 	rq->https = sv_ieq(b.https, SV("on")) || sv_eq(b.https, SV("1"));
 	if (b.authorization.n > 7 && sv_ieq(sv_make(b.authorization.p, 7), SV("Bearer ")))

@@ -144,10 +144,46 @@ bool http_bodiless(int status)
 	return status == 204 || status == 304;
 }
 
+/* nginx passes on what it gets, and some clients want to see a reason. */
+static const char *reason(int status)
+{
+	static const struct {
+		int status;
+		const char *text;
+	} rows[] = {
+		{ 200, "OK" },
+		{ 201, "Created" },
+		{ 202, "Accepted" },
+		{ 204, "No Content" },
+		{ 206, "Partial Content" },
+		{ 303, "See Other" },
+		{ 304, "Not Modified" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 409, "Conflict" },
+		{ 410, "Gone" },
+		{ 413, "Content Too Large" },
+		{ 422, "Unprocessable Content" },
+		{ 429, "Too Many Requests" },
+		{ 500, "Internal Server Error" },
+		{ 503, "Service Unavailable" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].status == status)
+			return rows[i].text;
+	return status < 300 ? "Success" : status < 400 ? "Redirect" : "Error";
+}
+
 void http_response_head(const struct http_response *rs, struct buf *out)
 {
 	buf_lit(out, "Status: ");
 	buf_add_i64(out, rs->status);
+	buf_addc(out, ' ');
+	buf_add(out, sv_from(reason(rs->status)));
 	buf_lit(out, "\r\n");
 	for (size_t i = 0; i < rs->nheaders; i++) {
 		const struct http_pair *h = &rs->headers[i];

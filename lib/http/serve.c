@@ -103,37 +103,41 @@ static struct sv path_to_log(const struct http_request *rq)
 }
 
 static void log_request(const struct http_request *rq, const struct http_response *rs,
-			int64_t took_us)
+			struct sv method, int64_t took_us)
 {
-	struct sv method = http_env(rq, "REQUEST_METHOD");
-
 	log_info("request", LOG_S("method", method), LOG_S("path", path_to_log(rq)),
 		 LOG_I("status", rs->status), LOG_I("duration_us", took_us),
 		 LOG_I("bytes", rs->body.n));
 }
 
+/*
+ * The client has its answer before the log line is written. FCGX_Finish_r
+ * sends what is buffered together with the end of the request in one write,
+ * and frees the environment; what the log names (id, tenant, path, method)
+ * is in the arena by then.
+ */
 static void serve_one(struct server *s, FCGX_Request *fcgi)
 {
 	int64_t start = clock_mono_us(), took;
+	struct sv method = sv_from(FCGX_GetParam("REQUEST_METHOD", fcgi->envp));
 	struct http_request rq = { .arena = s->arena,
 				   .user = s->program->user,
 				   .envp = fcgi->envp };
 	struct http_input in = { read_stream, fcgi->in };
-	const char *method = FCGX_GetParam("REQUEST_METHOD", fcgi->envp);
 
 	http_response_clear(&s->rs, s->arena);
 	http_dispatch(s->program, s->table, &rq, &s->rs, &in);
 	buf_clear(&s->head);
 	http_response_head(&s->rs, &s->head);
 	write_stream(fcgi->out, buf_sv(&s->head));
-	if (!http_bodiless(s->rs.status) && !(method && !strcmp(method, "HEAD")))
+	if (!http_bodiless(s->rs.status) && !sv_eq(method, SV("HEAD")))
 		write_stream(fcgi->out, buf_sv(&s->rs.body));
-	FCGX_FFlush(fcgi->out);
 	took = clock_mono_us() - start;
-	log_request(&rq, &s->rs, took);
+	method = arena_sv(s->arena, method);
+	FCGX_Finish_r(fcgi);
+	log_request(&rq, &s->rs, method, took);
 	log_end();
 	metrics_request(s->rs.status, took);
-	FCGX_Finish_r(fcgi);
 	arena_reset(s->arena);
 	if (s->rs.body.size > BODY_KEEP)
 		buf_release(&s->rs.body);

@@ -6,8 +6,10 @@
 #include "http/http.h"
 #include "http/metrics.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 /* ---- a program with a route for each rule ------------------------------- */
@@ -585,7 +587,7 @@ static void test_metrics(void)
 {
 	char path[] = "/tmp/kontor-test-metrics-XXXXXX";
 	buf_auto struct buf b = BUF_INIT;
-	int fd = mkstemp(path);
+	int fd = mkstemp(path), other;
 
 	metrics_text(&b);
 	is_int((long long)b.n, 0, "no metrics unless asked for");
@@ -597,6 +599,9 @@ static void test_metrics(void)
 	metrics_close();
 	metrics_open("kontor-app");
 	metrics_request(200, 100);
+	other = open(path, O_RDWR);
+	ok(other >= 0 && !flock(other, LOCK_EX | LOCK_NB), "no process keeps the others out");
+	close(other);
 	metrics_add(METRIC_JOBS_DONE, 3);
 	metrics_text(&b);
 	ok(sv_find(buf_sv(&b), SV("kontor_http_requests_total{program=\"kontor-api\",class=\"4xx\"} 1\n")) > 0,
