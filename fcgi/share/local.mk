@@ -1,0 +1,5 @@
+pkglibexec_PROGRAMS += fcgi/share/kontor-share
+fcgi_share_kontor_share_SOURCES = \
+	fcgi/share/main.c \
+	fcgi/share/quote.c \
+	fcgi/share/routes.h
