@@ -1,0 +1,420 @@
+/*
+ * Names that were sent, looked up in the schema; unknown ones are answered
+ * with the nearest that exists.
+ */
+#include "rest/tree.h"
+
+#include <string.h>
+
+static enum status bind_fail(struct tree *t, enum status s, struct sv code, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static enum status bind_fail(struct tree *t, enum status s, struct sv code, const char *fmt, ...)
+{
+	va_list ap;
+
+	*t->e = (struct err){ .status = s, .code = code };
+	va_start(ap, fmt);
+	t->e->message = sv_from(arena_vprintf(t->arena, fmt, ap));
+	va_end(ap);
+	return s;
+}
+
+static void suggest(struct tree *t, const char *kind, struct sv prefix, struct sv nearest)
+{
+	if (nearest.n)
+		t->e->hint = sv_from(arena_printf(t->arena, "Perhaps you meant the %s '%.*s%s%.*s'",
+						  kind, SV_ARG(prefix), prefix.n ? "." : "",
+						  SV_ARG(nearest)));
+}
+
+/* ---- the target ---------------------------------------------------------- */
+
+static bool exposed(const struct tree *t, struct sv schema)
+{
+	struct sv list = sv_from(t->options->schemas);
+
+	while (sv_present(list))
+		if (sv_eq(sv_trim(sv_cut(&list, ',')), schema))
+			return true;
+	return false;
+}
+
+static enum status bind_schema(struct tree *t)
+{
+	struct sv list = sv_from(t->options->schemas);
+
+	t->schema_name = t->in->profile;
+	if (!t->schema_name.n) {
+		t->schema_name = sv_trim(sv_cut(&list, ','));
+		return ST_OK;
+	}
+	if (exposed(t, t->schema_name))
+		return ST_OK;
+	bind_fail(t, ST_NOT_ACCEPTABLE, SV("PGRST106"), "The schema must be one of the following: %s",
+		  t->options->schemas);
+	return t->e->status;
+}
+
+static enum status bind_function(struct tree *t, struct sv name)
+{
+	size_t n;
+	struct rest_function *const *f = rest_function_find(t->schema, t->schema_name, name, &n);
+
+	if (n == 1) {
+		t->function = f[0];
+		t->root->table = f[0]->result;
+		return ST_OK;
+	}
+	if (n > 1)
+		return bind_fail(t, ST_AMBIGUOUS, SV("PGRST203"),
+				 "Could not choose between %zu functions named %.*s.%.*s", n,
+				 SV_ARG(t->schema_name), SV_ARG(name));
+	bind_fail(t, ST_NOT_FOUND, SV("PGRST202"),
+		  "Could not find the function %.*s.%.*s in the schema cache",
+		  SV_ARG(t->schema_name), SV_ARG(name));
+	suggest(t, "function", t->schema_name, rest_function_nearest(t->schema, t->schema_name, name));
+	return t->e->status;
+}
+
+static enum status bind_table(struct tree *t, struct sv name)
+{
+	t->root->table = rest_table_find(t->schema, t->schema_name, name);
+	if (t->root->table)
+		return ST_OK;
+	bind_fail(t, ST_NOT_FOUND, SV("PGRST205"),
+		  "Could not find the table '%.*s.%.*s' in the schema cache",
+		  SV_ARG(t->schema_name), SV_ARG(name));
+	suggest(t, "table", t->schema_name, rest_table_nearest(t->schema, t->schema_name, name));
+	return t->e->status;
+}
+
+enum status bind_target(struct tree *t)
+{
+	struct sv rest = t->in->target, first = sv_cut(&rest, '/');
+
+	t->root = level_new(t, NULL);
+	if (bind_schema(t))
+		return t->e->status;
+	if (sv_eq(first, SV("rpc")) && sv_present(rest))
+		return bind_function(t, rest);
+	t->root->name = first;
+	if (rest.n) {
+		t->id = sv_cut(&rest, '/');
+		if (sv_present(rest))
+			return bind_fail(t, ST_NOT_FOUND, SV_NONE, "%s", status_text(ST_NOT_FOUND));
+	}
+	return bind_table(t, first);
+}
+
+/* ---- columns ---------------------------------------------------------------- */
+
+enum status bind_column_fail(struct tree *t, const struct rest_table *table, struct sv name)
+{
+	struct sv nearest = rest_column_nearest(table, name);
+
+	bind_fail(t, ST_BAD_INPUT, SV("42703"), "column %.*s.%.*s does not exist",
+		  SV_ARG(table->name), SV_ARG(name));
+	t->e->field = arena_sv(t->arena, name);
+	if (nearest.n)
+		t->e->hint = sv_from(arena_printf(t->arena,
+						  "Perhaps you meant the column '%.*s.%.*s'",
+						  SV_ARG(table->name), SV_ARG(nearest)));
+	return t->e->status;
+}
+
+static enum status bind_field(struct tree *t, const struct level *l, struct field *f)
+{
+	f->column = rest_column_find(l->table, f->name);
+	if (!f->column)
+		return bind_column_fail(t, l->table, f->name);
+	if (!f->column->sealed)
+		return ST_OK;
+	t->e->field = f->column->name;
+	return err_set(t->e, t->arena, ST_FORBIDDEN, "The column %.*s can be written but not read",
+		       SV_ARG(f->name));
+}
+
+/* "is" takes keywords, casts known types. */
+static enum status bind_keyword(struct tree *t, const struct condition *k)
+{
+	static const char *const words[] = { "null", "not_null", "true", "false", "unknown" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (sv_ieq(sv_from(words[i]), k->value))
+			return ST_OK;
+	return parse_fail(t, "\"is\" takes null, not_null, true, false and unknown, not %.*s",
+			  SV_ARG(k->value));
+}
+
+/* API-33: a + that was not written as %2B arrives as a space. */
+static enum status bind_array(struct tree *t, const struct condition *k)
+{
+	struct sv v = k->value;
+	size_t digits = 0;
+	bool space = false;
+
+	if (k->field.column->category != 'A' || k->field.steps)
+		return ST_OK;
+	for (size_t i = 0; i <= v.n; i++) {
+		char c = i < v.n ? v.p[i] : 0, before = i ? v.p[i - 1] : '{';
+
+		if (space && c >= '0' && c <= '9') {
+			digits++;
+			continue;
+		}
+		if (space && digits >= 7)
+			break;
+		digits = 0;
+		space = c == ' ' && (before == '{' || before == '"' || before == ',');
+	}
+	if (digits < 7)
+		return ST_OK;
+	bind_fail(t, ST_BAD_INPUT, SV("22P02"), "malformed array literal: \"%.*s\"", SV_ARG(v));
+	t->e->hint = SV("Write + as %2B in a URL");
+	t->e->field = k->field.column->name;
+	return t->e->status;
+}
+
+static bool is_number(struct sv s)
+{
+	size_t i = 0, digits = 0, dots = 0;
+
+	if (i < s.n && (s.p[i] == '-' || s.p[i] == '+'))
+		i++;
+	for (; i < s.n; i++) {
+		if (s.p[i] >= '0' && s.p[i] <= '9')
+			digits++;
+		else if (s.p[i] != '.' || dots++)
+			return false;
+	}
+	return digits > 0 && digits < 100;
+}
+
+static const struct step *last_step(const struct field *f)
+{
+	const struct step *s = f->steps;
+
+	while (s && s->next)
+		s = s->next;
+	return s;
+}
+
+static bool orders(const struct op *op)
+{
+	return op->kind == OP_COMPARE && (op->sql[0] == '<' || op->sql[0] == '>') &&
+	       strcmp(op->sql, "<>") != 0;
+}
+
+/* Texts are compared with text; what else could be text is a column's name. */
+static void bind_operand(const struct level *l, struct condition *k)
+{
+	const struct step *last = last_step(&k->field);
+	const struct rest_column *other;
+
+	if (!orders(k->op) || k->quantity != ONE_VALUE)
+		return;
+	if (last) {
+		k->numeric = last->text && is_number(k->value);
+		return;
+	}
+	other = rest_column_find(l->table, k->value);
+	if (other && !other->sealed && other->oid == k->field.column->oid &&
+	    other->category != 'S')
+		k->other = other;
+}
+
+/* contact=is.null, contact=not.is.null: is there such a row? */
+static bool bind_related(const struct tree *t, const struct level *l, struct condition *k)
+{
+	struct level *child;
+
+	if (k->field.steps || k->op->kind != OP_IS || !sv_ieq(k->value, SV("null")))
+		return false;
+	child = level_child(t, l, k->field.name);
+	if (!child)
+		return false;
+	k->kind = RELATED;
+	k->related = child;
+	return true;
+}
+
+static enum status bind_test(struct tree *t, const struct level *l, struct condition *k)
+{
+	if (bind_field(t, l, &k->field))
+		return t->e->status;
+	if (k->op->kind == OP_IS)
+		return bind_keyword(t, k);
+	if (k->op->kind == OP_CONTAIN)
+		return bind_array(t, k);
+	bind_operand(l, k);
+	return ST_OK;
+}
+
+static enum status bind_conditions(struct tree *t, const struct level *l, struct condition *k)
+{
+	for (; k && !t->e->status; k = k->next) {
+		if (k->kind != TEST)
+			bind_conditions(t, l, k->parts);
+		else if (!bind_related(t, l, k))
+			bind_test(t, l, k);
+	}
+	return t->e->status;
+}
+
+/* ---- relations --------------------------------------------------------------- */
+
+/* Of a composite key the scope column says nothing about which key is meant. */
+static bool has_column(const struct tree *t, const struct rest_column **columns, size_t n,
+		       struct sv name)
+{
+	struct sv scope = sv_from(t->options->scope_column);
+
+	for (size_t i = 0; i < n; i++)
+		if (sv_eq(columns[i]->name, name) && (n == 1 || !sv_eq(name, scope)))
+			return true;
+	return false;
+}
+
+static bool hint_fits(const struct tree *t, const struct level *l, const struct rest_key *k)
+{
+	return !l->hint.n || sv_eq(k->name, l->hint) ||
+	       has_column(t, k->from_columns, k->n, l->hint) ||
+	       has_column(t, k->to_columns, k->n, l->hint);
+}
+
+/* From the table that refers: by target, constraint or column. */
+static bool forward_fits(const struct tree *t, const struct level *l, const struct rest_key *k)
+{
+	return k->from == l->parent->table && hint_fits(t, l, k) &&
+	       (sv_eq(k->to->name, l->name) || sv_eq(k->name, l->name) ||
+		has_column(t, k->from_columns, k->n, l->name));
+}
+
+static bool backward_fits(const struct tree *t, const struct level *l, const struct rest_key *k)
+{
+	if (k->to != l->parent->table || !hint_fits(t, l, k))
+		return false;
+	/* Of a table with itself the column is the way up, the name the way down. */
+	if (k->from == k->to)
+		return sv_eq(k->from->name, l->name) &&
+		       !has_column(t, k->from_columns, k->n, l->hint);
+	return sv_eq(k->from->name, l->name) || sv_eq(k->name, l->name);
+}
+
+static void choose(struct level *l, const struct rest_key *k, bool forward)
+{
+	l->key = k;
+	l->one = forward || k->unique;
+	l->table = forward ? k->to : k->from;
+}
+
+static enum status no_relation(struct tree *t, const struct level *l)
+{
+	bind_fail(t, ST_BAD_INPUT, SV("PGRST200"),
+		  "Could not find a relationship between '%.*s' and '%.*s' in the schema cache",
+		  SV_ARG(l->parent->table->name), SV_ARG(l->name));
+	t->e->details = sv_from(arena_printf(
+		t->arena,
+		"Searched for a foreign key relationship between '%.*s' and '%.*s'%s%.*s in the "
+		"schema '%.*s', but no matches were found.",
+		SV_ARG(l->parent->table->name), SV_ARG(l->name), l->hint.n ? " using the hint " : "",
+		SV_ARG(l->hint), SV_ARG(t->schema_name)));
+	suggest(t, "table", t->schema_name,
+		rest_table_nearest(t->schema, t->schema_name, l->name));
+	return t->e->status;
+}
+
+static enum status many_relations(struct tree *t, const struct level *l, struct sv names)
+{
+	bind_fail(t, ST_AMBIGUOUS, SV("PGRST201"),
+		  "Could not embed because more than one relationship was found for '%.*s' and "
+		  "'%.*s'",
+		  SV_ARG(l->parent->table->name), SV_ARG(l->name));
+	t->e->hint = sv_from(arena_printf(t->arena,
+					  "Try changing '%.*s' to one of the following: %.*s",
+					  SV_ARG(l->name), SV_ARG(names)));
+	return t->e->status;
+}
+
+static enum status bind_relation(struct tree *t, struct level *l)
+{
+	const struct rest_table *parent = l->parent->table;
+	struct buf names buf_auto = BUF_INIT;
+	size_t found = 0;
+
+	for (size_t i = 0; i < parent->nkeys; i++) {
+		const struct rest_key *k = parent->keys[i];
+		bool forward = forward_fits(t, l, k);
+
+		if (!forward && !backward_fits(t, l, k))
+			continue;
+		choose(l, k, forward);
+		buf_addf(&names, "%s'%.*s!%.*s'", found++ ? ", " : "", SV_ARG(l->name),
+			 SV_ARG(k->name));
+	}
+	if (found > 1)
+		return many_relations(t, l, arena_sv(t->arena, buf_sv(&names)));
+	return found ? ST_OK : no_relation(t, l);
+}
+
+/* ---- the whole ------------------------------------------------------------------ */
+
+/* PostgreSQL would cut a longer name, and answer under another. */
+#define NAME_MAX_BYTES 63
+
+static enum status bind_item(struct tree *t, const struct level *l, struct item *i)
+{
+	if (i->alias.n > NAME_MAX_BYTES)
+		return parse_fail(t, "The alias %.*s is longer than %d bytes", SV_ARG(i->alias),
+				  NAME_MAX_BYTES);
+	if (i->cast.n && !sql_cast_known(i->cast))
+		return parse_fail(t, "The type %.*s is not one to cast to", SV_ARG(i->cast));
+	return i->star || i->embed ? ST_OK : bind_field(t, l, &i->field);
+}
+
+static enum status bind_level(struct tree *t, struct level *l)
+{
+	if (l->parent && bind_relation(t, l))
+		return t->e->status;
+	for (struct item *i = l->items; i && !t->e->status; i = i->next)
+		bind_item(t, l, i);
+	if (!t->e->status)
+		bind_conditions(t, l, l->conditions);
+	for (struct order *o = l->orders; o && !t->e->status; o = o->next)
+		bind_field(t, l, &o->field);
+	return t->e->status;
+}
+
+/* /<table>/<id> is id=eq.<id>: the primary key beside the scope column. */
+static enum status bind_id(struct tree *t)
+{
+	const struct rest_table *table = t->root->table;
+	const struct rest_column *key = NULL;
+	struct sv scope = sv_from(t->options->scope_column);
+
+	for (size_t i = 0; i < table->nprimary; i++)
+		if (table->nprimary == 1 || !sv_eq(table->primary[i]->name, scope))
+			key = key ? NULL : table->primary[i];
+	if (!key)
+		return bind_fail(t, ST_NOT_FOUND, SV_NONE, "%s", status_text(ST_NOT_FOUND));
+	return parse_filter(t, t->root, key->quoted,
+			    sv_from(arena_printf(t->arena, "eq.%.*s", SV_ARG(t->id))), false);
+}
+
+enum status bind_tree(struct tree *t)
+{
+	if (!t->root->table) /* a function with one scalar result */
+		return t->nlevels > 1 || t->root->conditions || t->root->orders ?
+			       bind_fail(t, ST_BAD_INPUT, SV("PGRST100"),
+					 "%.*s returns a single value: it has no columns to filter",
+					 SV_ARG(t->function->name)) :
+			       ST_OK;
+	if (t->id.n && bind_id(t))
+		return t->e->status;
+	if (!t->root->items)
+		*t->root->last_item = ARENA_NEW(t->arena, struct item), t->root->items->star = true;
+	for (int i = 0; i < t->nlevels && !t->e->status; i++)
+		bind_level(t, t->levels[i]);
+	return t->e->status;
+}

@@ -1,0 +1,222 @@
+/*
+ * The catalogue, read in one trip. Row-level security does not hide it, and
+ * no table's privilege is needed.
+ */
+#include "db/db.h"
+#include "rest/schema.h"
+
+/* Types that db_json_value writes; of the others PostgreSQL makes JSON:
+ * composites, and arrays of what is not built in. */
+static const char columns_sql[] =
+	"select n.nspname, c.relname, coalesce(obj_description(c.oid, 'pg_class'), ''), a.attname,"
+	" format_type(a.atttypid, a.atttypmod), case t.typtype when 'd' then t.typbasetype else t.oid end,"
+	" t.typcategory, t.typtype = 'c' or t.typcategory = 'A' and not (t.typelem < 10000 and t.typarray = 0"
+	"	and t.typelem in (16, 20, 21, 23, 26, 700, 701, 1700, 114, 3802, 2950, 1082, 1114, 1184, 1083, 1266,"
+	"	1186, 25, 1043, 1042, 18, 19, 869, 650)),"
+	" coalesce(case when a.attidentity <> '' then null when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end, ''),"
+	" coalesce(col_description(c.oid, a.attnum), ''),"
+	" has_column_privilege($2::name, c.oid, a.attnum, 'select')"
+	" from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+	" join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
+	" join pg_type t on t.oid = a.atttypid"
+	" left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum"
+	" where n.nspname = any(string_to_array(replace($1, ' ', ''), ','))"
+	" and c.relkind in ('r', 'v', 'm', 'f', 'p') and not c.relispartition"
+	" and not exists (select from pg_depend x where x.classid = 'pg_class'::regclass and x.objid = c.oid"
+	"	and x.deptype = 'e')"
+	" order by n.nspname, c.relname, a.attnum";
+
+static const char keys_sql[] =
+	"select k.contype, k.conname, n.nspname, c.relname,"
+	" (select string_agg(a.attname, ',' order by u.i) from unnest(k.conkey) with ordinality u (num, i)"
+	"	join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num),"
+	" fn.nspname, fc.relname,"
+	" (select string_agg(a.attname, ',' order by u.i) from unnest(k.confkey) with ordinality u (num, i)"
+	"	join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num),"
+	" exists (select from pg_index x where x.indrelid = k.conrelid and x.indisunique and x.indpred is null"
+	"	and x.indexprs is null and (x.indkey::smallint[])[0:x.indnkeyatts - 1] <@ k.conkey),"
+	" case k.contype when 'c' then pg_get_constraintdef(k.oid) end"
+	" from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace"
+	" left join pg_class fc on fc.oid = k.confrelid left join pg_namespace fn on fn.oid = fc.relnamespace"
+	" where n.nspname = any(string_to_array(replace($1, ' ', ''), ',')) and k.contype in ('p', 'f', 'c')"
+	" and k.conparentid = 0 order by k.conname";
+
+/* Functions whose parameters all have names; those of triggers and of
+ * extensions are nobody's interface. */
+static const char functions_sql[] =
+	"select n.nspname, p.proname, p.proretset, p.provolatile = 'v', format_type(p.prorettype, null),"
+	" rn.nspname, rc.relname, p.pronargs, p.pronargdefaults,"
+	" a.name, a.mode, format_type(a.type, null), a.type, t.typcategory,"
+	" t.typtype = 'c' or t.typcategory = 'A' and t.typelem not in (16, 20, 21, 23, 26, 700, 701, 1700, 114,"
+	"	3802, 2950, 1082, 1114, 1184, 1083, 1266, 1186, 25, 1043, 1042, 18, 19, 869, 650), p.oid"
+	" from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
+	" join pg_type r on r.oid = p.prorettype"
+	" left join pg_class rc on rc.oid = r.typrelid and rc.relkind in ('r', 'v', 'm', 'f', 'p')"
+	" left join pg_namespace rn on rn.oid = rc.relnamespace"
+	" left join lateral unnest(coalesce(p.proallargtypes, p.proargtypes::oid[]), p.proargnames,"
+	"	p.proargmodes) with ordinality a (type, name, mode, i) on true"
+	" left join pg_type t on t.oid = a.type"
+	" where n.nspname = any(string_to_array(replace($1, ' ', ''), ',')) and p.prokind = 'f'"
+	" and p.provariadic = 0 and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)"
+	" and (p.pronargs = 0 or p.proargnames is not null and not ('' = any(p.proargnames[1:p.pronargs])))"
+	" and not exists (select from pg_depend x where x.classid = 'pg_proc'::regclass and x.objid = p.oid"
+	"	and x.deptype = 'e')"
+	" order by p.oid, a.i";
+
+struct rows {
+	const struct db_batch *b;
+	int stmt;
+	size_t row;
+};
+
+static struct sv cell(const struct rows *r, size_t col)
+{
+	return db_get(r->b, r->stmt, r->row, col);
+}
+
+static bool flag(const struct rows *r, size_t col)
+{
+	return sv_eq(cell(r, col), SV("t"));
+}
+
+static int64_t number(const struct rows *r, size_t col)
+{
+	int64_t n = 0;
+
+	return sv_to_i64(cell(r, col), &n) ? n : 0;
+}
+
+static char letter(const struct rows *r, size_t col)
+{
+	struct sv s = cell(r, col);
+
+	return s.n ? s.p[0] : 0;
+}
+
+/* ---- tables --------------------------------------------------------------- */
+
+static void load_columns(struct rest_schema *s, struct rows r)
+{
+	struct rest_table *t = NULL;
+
+	for (; r.row < db_rows(r.b, r.stmt); r.row++) {
+		struct rest_column *c;
+
+		if (!t || !sv_eq(t->name, cell(&r, 1)) || !sv_eq(t->schema, cell(&r, 0))) {
+			t = rest_schema_table(s, cell(&r, 0), cell(&r, 1));
+			t->comment = arena_sv(s->arena, cell(&r, 2));
+		}
+		c = rest_schema_column(s, t, cell(&r, 3), cell(&r, 4), (unsigned)number(&r, 5),
+				       letter(&r, 6));
+		c->as_json = flag(&r, 7);
+		c->default_sql = arena_sv(s->arena, cell(&r, 8));
+		rest_column_comment(c, arena_sv(s->arena, cell(&r, 9)));
+		c->readable = flag(&r, 10);
+	}
+}
+
+static void load_keys(struct rest_schema *s, struct rows r)
+{
+	for (; r.row < db_rows(r.b, r.stmt); r.row++) {
+		struct rest_table *from = rest_table_find(s, cell(&r, 2), cell(&r, 3));
+		struct rest_table *to = rest_table_find(s, cell(&r, 5), cell(&r, 6));
+
+		switch (letter(&r, 0)) {
+		case 'p':
+			if (from)
+				rest_schema_primary(s, from, cell(&r, 4));
+			break;
+		case 'f':
+			if (from && to)
+				rest_schema_key(s, cell(&r, 1), from, cell(&r, 4), to, cell(&r, 7),
+						flag(&r, 8));
+			break;
+		default:
+			rest_schema_rule(s, cell(&r, 1), cell(&r, 9));
+		}
+	}
+}
+
+/* ---- functions ------------------------------------------------------------- */
+
+static struct rest_function *new_function(struct rest_schema *s, const struct rows *r)
+{
+	struct rest_function *f = rest_schema_function(s, cell(r, 0), cell(r, 1),
+						       (size_t)number(r, 7));
+
+	f->set = flag(r, 2);
+	f->changes = flag(r, 3);
+	f->result_type = arena_sv(s->arena, cell(r, 4));
+	if (cell(r, 6).n)
+		f->result = rest_table_find(s, cell(r, 5), cell(r, 6));
+	return f;
+}
+
+static void add_argument(struct rest_schema *s, struct rest_function *f, const struct rows *r)
+{
+	struct rest_argument *x = &f->arguments[f->narguments++];
+
+	x->name = arena_sv(s->arena, cell(r, 9));
+	x->quoted = rest_quoted(s->arena, x->name);
+	x->type = arena_sv(s->arena, cell(r, 11));
+	x->optional = (int64_t)f->narguments > number(r, 7) - number(r, 8);
+}
+
+/* A column of "returns table (...)", or an out parameter. */
+static void add_result(struct rest_schema *s, struct rest_function *f, const struct rows *r)
+{
+	struct rest_column *c;
+
+	if (!f->result) {
+		f->result = rest_schema_row(s);
+		f->result->schema = f->schema;
+		f->result->name = f->name;
+		f->result->quoted = f->quoted;
+	}
+	c = rest_schema_column(s, f->result, cell(r, 9), cell(r, 11), (unsigned)number(r, 12),
+			       letter(r, 13));
+	c->as_json = flag(r, 14);
+}
+
+static void load_functions(struct rest_schema *s, struct rows r)
+{
+	struct rest_function *f = NULL;
+	struct sv oid = SV_NONE;
+
+	for (; r.row < db_rows(r.b, r.stmt); r.row++) {
+		char mode = letter(&r, 10);
+
+		if (!f || !sv_eq(oid, cell(&r, 15)))
+			f = new_function(s, &r);
+		oid = cell(&r, 15);
+		if (!cell(&r, 12).n) /* no parameters at all */
+			continue;
+		if (mode == 0 || mode == 'i' || mode == 'b')
+			add_argument(s, f, &r);
+		if (mode == 't' || mode == 'o' || mode == 'b')
+			add_result(s, f, &r);
+	}
+}
+
+enum status rest_load(struct db *db, const char *schemas, const char *role, struct arena *a,
+		      struct rest_schema **out, struct err *e)
+{
+	struct db_batch *b = db_batch(db, a);
+	struct rest_schema *s;
+	int columns, keys, functions;
+
+	db_as_self(b);
+	columns = db_add(b, columns_sql, DB_C(schemas), DB_C(role));
+	keys = db_add(b, keys_sql, DB_C(schemas));
+	functions = db_add(b, functions_sql, DB_C(schemas));
+	if (db_run(b, e))
+		return e->status;
+	s = rest_schema_new();
+	load_columns(s, (struct rows){ b, columns, 0 });
+	rest_schema_done(s);
+	load_keys(s, (struct rows){ b, keys, 0 });
+	load_functions(s, (struct rows){ b, functions, 0 });
+	rest_schema_done(s);
+	*out = s;
+	return ST_OK;
+}

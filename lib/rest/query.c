@@ -1,0 +1,245 @@
+/*
+ * The parameters of a URL and the headers that shape an answer.
+ */
+#include "rest/tree.h"
+
+struct level *level_child(const struct tree *t, const struct level *l, struct sv name)
+{
+	for (int i = 0; i < t->nlevels; i++) {
+		struct level *child = t->levels[i];
+
+		if (child->parent == l && sv_eq(child->alias.n ? child->alias : child->name, name))
+			return child;
+	}
+	/* The relation's own name does too where an alias was given. */
+	for (int i = 0; i < t->nlevels; i++)
+		if (t->levels[i]->parent == l && sv_eq(t->levels[i]->name, name))
+			return t->levels[i];
+	return NULL;
+}
+
+static enum status parse_count(struct tree *t, const char *what, struct sv text, int64_t *out)
+{
+	if (!sv_to_i64(text, out) || *out < 0)
+		return parse_fail(t, "\"%s\" takes a number from 0 on, not %.*s", what,
+				  SV_ARG(text));
+	return ST_OK;
+}
+
+/* The first part of a dotted path; false when there is only one. Dots in
+ * JSON keys and in quotes are not separators. */
+static bool cut_path(struct sv *name, struct sv *first)
+{
+	for (size_t i = 0; i < name->n; i++) {
+		if (name->p[i] == '"' || sv_starts(sv_skip(*name, i), SV("->")))
+			return false;
+		if (name->p[i] == '.') {
+			*first = sv_make(name->p, i);
+			*name = sv_skip(*name, i + 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum status no_such_embed(struct tree *t, struct sv name)
+{
+	*t->e = (struct err){ .status = ST_BAD_INPUT, .code = SV("PGRST108") };
+	t->e->message = sv_from(arena_printf(
+		t->arena, "'%.*s' is not an embedded resource in this request", SV_ARG(name)));
+	t->e->hint = sv_from(arena_printf(
+		t->arena, "Verify that '%.*s' is included in the 'select' query parameter.",
+		SV_ARG(name)));
+	return ST_BAD_INPUT;
+}
+
+/* order, limit, offset, and, or: of the whole or of an embedded relation. */
+static bool reserved(struct tree *t, struct level *l, struct sv name, struct sv value)
+{
+	bool negate = sv_starts(name, SV("not."));
+	struct sv word = negate ? sv_skip(name, 4) : name;
+
+	if (sv_eq(word, SV("or")) || sv_eq(word, SV("and")))
+		parse_logic(t, l, negate, word.p[0] == 'o', value);
+	else if (sv_eq(name, SV("order")))
+		parse_order(t, l, value);
+	else if (sv_eq(name, SV("limit")))
+		parse_count(t, "limit", value, &l->limit);
+	else if (sv_eq(name, SV("offset")))
+		parse_count(t, "offset", value, &l->offset);
+	else
+		return false;
+	return true;
+}
+
+static bool is_bare(const struct tree *t, const struct level *l, struct sv name)
+{
+	if (t->in->flags & REST_PROXY)
+		return true;
+	if (l != t->root || !t->options->bare)
+		return false;
+	for (const char *const *b = t->options->bare; *b; b++)
+		if (sv_eq(sv_from(*b), name))
+			return true;
+	return false;
+}
+
+/* `curl -G --data '{...}'` puts a body there, where it is no filter. */
+static enum status body_in_url(struct tree *t)
+{
+	parse_fail(t, "The URL holds JSON where a filter should be");
+	t->e->hint = SV("Send the JSON as the body of the request: filters in the URL, "
+			"-d for the body, no -G");
+	return t->e->status;
+}
+
+static enum status parse_parameter(struct tree *t, struct sv name, struct sv value)
+{
+	struct level *l = t->root;
+	struct sv rest = name, first;
+
+	if (sv_starts(name, SV("{")))
+		return body_in_url(t);
+	while (!reserved(t, l, rest, value)) {
+		if (!cut_path(&rest, &first))
+			return parse_filter(t, l, rest, value, is_bare(t, l, rest));
+		l = level_child(t, l, first);
+		if (!l)
+			return no_such_embed(t, first);
+	}
+	return t->e->status;
+}
+
+static bool is_argument(const struct tree *t, struct sv name)
+{
+	for (size_t i = 0; i < t->function->narguments; i++)
+		if (sv_eq(t->function->arguments[i].name, name))
+			return true;
+	return false;
+}
+
+static void add_argument(struct tree *t, const struct http_pair *p)
+{
+	if (!t->arguments.v)
+		t->arguments.v = ARENA_ARRAY(t->arena, t->in->query->n, struct http_pair);
+	t->arguments.v[t->arguments.n++] = *p;
+}
+
+/* What decides how the others are read. */
+static bool parse_early(struct tree *t, const struct http_pair *p)
+{
+	if (sv_eq(p->name, SV("select")))
+		parse_select(t, p->value);
+	else if (sv_eq(p->name, SV("columns")))
+		t->columns = p->value;
+	else if (sv_eq(p->name, SV("on_conflict")))
+		t->on_conflict = p->value;
+	else
+		return sv_eq(p->name, SV("apikey"));
+	return true;
+}
+
+/* Range: 0-24; what limit and offset say counts for more. */
+static void parse_range(struct tree *t)
+{
+	struct sv range = t->in->range, first;
+	int64_t from, to;
+
+	if (t->in->method != HTTP_GET || t->root->limit >= 0 || t->root->offset)
+		return;
+	if (sv_starts(range, SV("items=")))
+		range = sv_skip(range, 6);
+	first = sv_cut(&range, '-');
+	if (!sv_present(range) || !sv_to_i64(first, &from) || from < 0)
+		return;
+	t->root->offset = from;
+	if (sv_to_i64(range, &to) && to >= from)
+		t->root->limit = to - from + 1;
+}
+
+static const struct preference {
+	struct sv text;
+	int value; /* > 0: enum rest_return + 1; else one of the switches below */
+} preferences[] = {
+	{ { "return=minimal", 14 }, REST_MINIMAL + 1 },
+	{ { "return=headers-only", 19 }, REST_HEADERS + 1 },
+	{ { "return=representation", 21 }, REST_ROWS + 1 },
+	{ { "count=exact", 11 }, 0 },
+	{ { "resolution=merge-duplicates", 27 }, -1 },
+	{ { "resolution=ignore-duplicates", 28 }, -2 },
+	{ { "missing=default", 15 }, -3 },
+};
+
+static void prefer(struct tree *t, const struct preference *p)
+{
+	if (p->value > 0)
+		t->answer = (enum rest_return)(p->value - 1);
+	else if (p->value == 0)
+		t->counted = true;
+	else if (p->value == -1)
+		t->merge_duplicates = true;
+	else if (p->value == -2)
+		t->ignore_duplicates = true;
+	else
+		t->missing_default = true;
+}
+
+static void parse_prefer(struct tree *t)
+{
+	struct sv rest = t->in->prefer;
+
+	while (sv_present(rest)) {
+		struct sv word = sv_trim(sv_cut(&rest, ','));
+
+		for (size_t i = 0; i < sizeof(preferences) / sizeof(*preferences); i++)
+			if (sv_ieq(word, preferences[i].text))
+				prefer(t, &preferences[i]);
+	}
+	/* API-46: the proxy always answers the row. */
+	if (t->in->flags & REST_PROXY)
+		t->answer = REST_ROWS;
+}
+
+static enum status parse_accept(struct tree *t)
+{
+	struct sv accept = t->in->accept;
+
+	t->shape = REST_ARRAY;
+	if (sv_find(accept, SV("application/vnd.pgrst.object")) >= 0) {
+		t->shape = REST_OBJECT;
+		return ST_OK;
+	}
+	if (!accept.n || sv_find(accept, SV("json")) >= 0 || sv_find(accept, SV("*/*")) >= 0 ||
+	    sv_find(accept, SV("application/*")) >= 0)
+		return ST_OK;
+	*t->e = (struct err){ .status = ST_NOT_ACCEPTABLE, .code = SV("PGRST107") };
+	t->e->message = sv_from(arena_printf(
+		t->arena, "None of these media types are available: %.*s", SV_ARG(accept)));
+	t->e->hint = SV("Answers are application/json");
+	return t->e->status;
+}
+
+enum status parse_query(struct tree *t)
+{
+	const struct http_pairs *q = t->in->query;
+
+	if (parse_accept(t))
+		return t->e->status;
+	parse_prefer(t);
+	for (size_t i = 0; i < q->n && !t->e->status; i++)
+		parse_early(t, &q->v[i]);
+	for (size_t i = 0; i < q->n && !t->e->status; i++) {
+		const struct http_pair *p = &q->v[i];
+
+		if (sv_eq(p->name, SV("select")) || sv_eq(p->name, SV("columns")) ||
+		    sv_eq(p->name, SV("on_conflict")) || sv_eq(p->name, SV("apikey")) ||
+		    !p->name.n)
+			continue;
+		if (t->function && t->in->method == HTTP_GET && is_argument(t, p->name))
+			add_argument(t, p);
+		else
+			parse_parameter(t, p->name, p->value);
+	}
+	parse_range(t);
+	return t->e->status;
+}

@@ -1,0 +1,118 @@
+/*
+ * rest: tables, views and functions of a database as an HTTP interface, in
+ * PostgREST's dialect.
+ *
+ * Nothing here knows a table: names, types, keys and comments come from the
+ * catalogue (struct rest_schema, read by rest_load and again after NOTIFY
+ * pgrst). A request is parsed into a tree, its names are looked up in the
+ * schema, and the tree becomes one parameterised statement:
+ *
+ *	struct rest_call call = { .target = SV("deals") };
+ *
+ *	if (rest_ready(rest, db, rq->arena, e))
+ *		return e->status;
+ *	return rest_handle(rest, &call, rq, rs, batch_that_says_who_asks, e);
+ *
+ * Identifiers in SQL are the schema's own, quoted, or an alias that was
+ * checked and quoted; values are parameters. Requests of the same shape have
+ * the same text, so that their statement is prepared once.
+ *
+ * What a column's comment can ask for:
+ *   "Write-only: sealed at rest"        passed through rest_options.seal on
+ *                                       writes, never selected or compared
+ *   "compared without regard to case"   eq and in also match the value in
+ *                                       upper and in lower case
+ */
+#ifndef REST_REST_H
+#define REST_REST_H
+
+#include "db/db.h"
+#include "http/http.h"
+
+struct rest;
+struct rest_schema;
+
+struct rest_options {
+	const char *schemas; /* comma-separated; the first is the default one */
+	const char *role;    /* whose column privileges decide what * means */
+	int64_t max_rows;    /* of one answer; 0 = no bound */
+	/* The column that says whose a row is, where a table has it: completes
+	 * on_conflict and the id of the path form; REST_PROXY sets it. */
+	const char *scope_column;
+	/* Parameters that are filters by equality though they have no operator. */
+	const char *const *bare; /* ends with NULL */
+	/* The sealed form of what was sent for "table.column". */
+	struct sv (*seal)(struct arena *a, struct sv column, struct sv value);
+};
+
+enum rest_flags {
+	/* The looser dialect of the proxy: any parameter without an operator is
+	 * equality, writes answer the rows, the scope column is never taken from
+	 * the body, a reference to nothing is 400. */
+	REST_PROXY = 1,
+};
+
+struct rest_call {
+	struct sv target; /* "deals", "deals/<id>" or "rpc/<function>" */
+	unsigned flags;
+};
+
+/* Options are copied by reference: they must outlive it. */
+struct rest *rest_new(const struct rest_options *o);
+void rest_free(struct rest *r);
+
+/* Read the catalogue on first use and when it has changed since. */
+enum status rest_ready(struct rest *r, struct db *db, struct arena *a, struct err *e) WARN_UNUSED;
+
+/*
+ * The whole of a request: b has the identity and nothing else yet. Serves
+ * GET, POST, PATCH and DELETE; other methods are 405.
+ */
+enum status rest_handle(struct rest *r, const struct rest_call *call, struct http_request *rq,
+			struct http_response *rs, struct db_batch *b, struct err *e) WARN_UNUSED;
+
+/* ---- the part without a database, for tests and the fuzzer ----------- */
+
+struct rest_input {
+	enum http_method method;
+	struct sv target;
+	unsigned flags;
+	const struct http_pairs *query;
+	struct sv body, content_type, accept, prefer, range, profile;
+};
+
+enum rest_return { REST_MINIMAL, REST_HEADERS, REST_ROWS };
+enum rest_shape {
+	REST_ARRAY,  /* of objects */
+	REST_OBJECT, /* one row, or an error */
+	REST_SCALAR, /* the bare value of a function */
+	REST_LIST    /* of bare values */
+};
+
+struct rest_statement {
+	struct sv sql;
+	struct db_value *params;
+	size_t n;
+};
+
+/* What a request came to. */
+struct rest_plan {
+	enum http_method method;
+	struct rest_statement main, count; /* count.sql.n == 0: not asked for */
+	enum rest_shape shape;
+	enum rest_return answer;
+	int64_t offset, limit; /* limit < 0: none */
+	bool call;             /* of a function */
+	bool counted;          /* Prefer: count=exact */
+	struct sv applied;     /* Preference-Applied */
+	struct sv table;       /* for Location */
+	struct rest_sent *sent; /* which value went to which column, for errors */
+	size_t nsent;
+	const struct rest_schema *schema;
+};
+
+enum status rest_compile(const struct rest_schema *s, const struct rest_options *o,
+			 const struct rest_input *in, struct arena *a, struct rest_plan *plan,
+			 struct err *e) WARN_UNUSED;
+
+#endif

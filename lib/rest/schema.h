@@ -1,0 +1,121 @@
+/*
+ * schema: what the catalogue says, in the form that binding needs.
+ *
+ * Filled once, by rest_load from the catalogue or by hand in tests, closed by
+ * rest_schema_done, and only read afterwards. All of it lies in one arena
+ * with the schema itself.
+ */
+#ifndef REST_SCHEMA_H
+#define REST_SCHEMA_H
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct rest_column {
+	struct sv name, quoted;
+	struct sv type;         /* as format_type writes it */
+	struct sv default_sql;  /* expression, or empty */
+	struct sv comment;
+	unsigned oid;           /* of the type; a domain's base type */
+	char category;          /* pg_type.typcategory: A array, S text, N number ... */
+	bool as_json;           /* no emitter in C: PostgreSQL writes the JSON */
+	bool readable;          /* the API's role may select it */
+	bool sealed, any_case;  /* from the comment; see rest.h */
+};
+
+struct rest_table;
+
+/* One foreign key, seen from both of its tables. */
+struct rest_key {
+	struct sv name;
+	struct rest_table *from, *to;
+	const struct rest_column **from_columns, **to_columns;
+	size_t n;
+	bool unique; /* the referring columns are unique: one-to-one */
+};
+
+struct rest_table {
+	struct sv schema, name, quoted; /* quoted with its schema */
+	struct sv comment;
+	struct rest_column *columns;
+	size_t ncolumns, columns_size;
+	const struct rest_column **primary;
+	size_t nprimary;
+	struct rest_key **keys; /* in either direction */
+	size_t nkeys, keys_size;
+};
+
+struct rest_argument {
+	struct sv name, quoted, type;
+	bool optional;
+};
+
+struct rest_function {
+	struct sv schema, name, quoted;
+	struct rest_argument *arguments;
+	size_t narguments;
+	bool set, changes; /* returns a set; is volatile */
+	struct rest_table *result; /* columns of what it returns; NULL: one scalar */
+	struct sv result_type;
+};
+
+/* A check constraint and its rule, for error texts. */
+struct rest_rule {
+	struct sv name, rule;
+};
+
+struct rest_schema {
+	struct arena *arena;
+	struct sv default_schema;
+	struct rest_table **tables;
+	size_t ntables, tables_size;
+	struct rest_function **functions;
+	size_t nfunctions, functions_size;
+	struct rest_rule *rules;
+	size_t nrules, rules_size;
+};
+
+struct rest_schema *rest_schema_new(void);
+void rest_schema_free(struct rest_schema *s);
+
+struct rest_table *rest_schema_table(struct rest_schema *s, struct sv schema, struct sv name);
+/* A table that is not listed: the row that a function returns. */
+struct rest_table *rest_schema_row(struct rest_schema *s);
+/* Valid until the table's next column is added. */
+struct rest_column *rest_schema_column(struct rest_schema *s, struct rest_table *t, struct sv name,
+				       struct sv type, unsigned oid, char category);
+/* Reads the markers of rest.h. */
+void rest_column_comment(struct rest_column *c, struct sv comment);
+/* The names are comma-separated; false when one of them does not exist. */
+bool rest_schema_primary(struct rest_schema *s, struct rest_table *t, struct sv columns);
+bool rest_schema_key(struct rest_schema *s, struct sv name, struct rest_table *from,
+		     struct sv from_columns, struct rest_table *to, struct sv to_columns,
+		     bool unique);
+struct rest_function *rest_schema_function(struct rest_schema *s, struct sv schema, struct sv name,
+					   size_t narguments);
+void rest_schema_rule(struct rest_schema *s, struct sv name, struct sv rule);
+/* Sorts, after which names can be found. */
+void rest_schema_done(struct rest_schema *s);
+
+struct rest_table *rest_table_find(const struct rest_schema *s, struct sv schema, struct sv name);
+const struct rest_column *rest_column_find(const struct rest_table *t, struct sv name);
+/* The functions of that name: the first of *n that stand together. */
+struct rest_function *const *rest_function_find(const struct rest_schema *s, struct sv schema,
+						struct sv name, size_t *n);
+/* The rule of a check constraint, or empty. */
+struct sv rest_rule_find(const struct rest_schema *s, struct sv name);
+
+/* The most similar name that is plausibly meant, or empty. */
+struct sv rest_table_nearest(const struct rest_schema *s, struct sv schema, struct sv name);
+struct sv rest_function_nearest(const struct rest_schema *s, struct sv schema, struct sv name);
+struct sv rest_column_nearest(const struct rest_table *t, struct sv name);
+
+/* "name", with quotes inside doubled. */
+struct sv rest_quoted(struct arena *a, struct sv name);
+
+/* Catalogue to schema: three statements in one trip. */
+struct db;
+enum status rest_load(struct db *db, const char *schemas, const char *role, struct arena *a,
+		      struct rest_schema **out, struct err *e) WARN_UNUSED;
+
+#endif

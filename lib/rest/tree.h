@@ -1,0 +1,190 @@
+/*
+ * tree: a request after parsing (views of what was sent) and after binding
+ * (pointers into the schema). Private to rest/.
+ */
+#ifndef REST_TREE_H
+#define REST_TREE_H
+
+#include "rest/rest.h"
+#include "rest/schema.h"
+
+/* Embeds within embeds, conditions within conditions. */
+#define REST_DEPTH_MAX 16
+/* Embedded relations in one request. */
+#define REST_LEVELS_MAX 64
+
+enum op_kind {
+	OP_COMPARE,
+	OP_LIKE,
+	OP_REGEX,
+	OP_IS,
+	OP_IN,
+	OP_CONTAIN,
+	OP_RANGE,
+	OP_SEARCH
+};
+
+struct op {
+	struct sv name;
+	const char *sql;
+	enum op_kind kind;
+};
+
+/* One -> or ->> of a JSON path. */
+struct step {
+	struct step *next;
+	struct sv key;
+	bool text; /* ->> */
+	int param; /* its $n in statement `pass`, like test.param */
+	int pass;
+};
+
+/* A column, or a place in one. */
+struct field {
+	struct sv name;
+	struct step *steps;
+	const struct rest_column *column;
+};
+
+enum quantity { ONE_VALUE, ANY_VALUE, ALL_VALUES };
+enum condition_kind { TEST, AND, OR, RELATED };
+
+struct condition {
+	struct condition *next;
+	enum condition_kind kind;
+	bool negate;
+	struct condition *parts; /* AND, OR */
+	/* TEST */
+	struct field field;
+	const struct op *op;
+	enum quantity quantity;
+	struct sv language; /* fts(german) */
+	struct sv value;
+	bool numeric;                    /* compare as numbers (CON-107) */
+	const struct rest_column *other; /* the value is a column (INB-14) */
+	int param, language_param, pass;
+	/* RELATED: "contact=is.null" on an embedded relation */
+	struct level *related;
+};
+
+struct item {
+	struct item *next;
+	bool star;
+	struct field field;
+	struct sv alias, cast;
+	struct level *embed;
+};
+
+struct order {
+	struct order *next;
+	struct field field;
+	bool descending;
+	enum { NULLS_DEFAULT, NULLS_FIRST, NULLS_LAST } nulls;
+};
+
+/* A relation that is read: the one asked for, or one embedded in it. */
+struct level {
+	struct level *parent;
+	int number;          /* its alias in SQL is t<number> */
+	struct sv name, alias, hint;
+	bool inner;
+	struct item *items, **last_item;
+	struct condition *conditions, **last_condition;
+	struct order *orders, **last_order;
+	int64_t limit, offset; /* limit < 0: none */
+	const struct rest_table *table;
+	const struct rest_key *key; /* to the parent */
+	bool one;                   /* at most one row per row of the parent */
+};
+
+struct tree {
+	struct arena *arena;
+	const struct rest_schema *schema;
+	const struct rest_options *options;
+	const struct rest_input *in;
+	struct level *root, *levels[REST_LEVELS_MAX];
+	int nlevels;
+	struct sv on_conflict, columns; /* as sent */
+	const struct rest_function *function;
+	struct http_pairs arguments; /* of a function, by GET */
+	struct sv schema_name;
+	struct sv id; /* of the path form */
+	/* Prefer */
+	bool ignore_duplicates, merge_duplicates, missing_default, counted;
+	enum rest_return answer;
+	enum rest_shape shape;
+	struct err *e;
+};
+
+const struct op *op_find(struct sv name);
+
+/* ---- parse.c: text to tree ------------------------------------------- */
+
+struct level *level_new(struct tree *t, struct level *parent);
+enum status parse_select(struct tree *t, struct sv text);
+enum status parse_order(struct tree *t, struct level *l, struct sv text);
+/* A parameter that is a filter. `bare`: equality without operator is fine. */
+enum status parse_filter(struct tree *t, struct level *l, struct sv name, struct sv value,
+			 bool bare);
+/* or=(...), and=(...) */
+enum status parse_logic(struct tree *t, struct level *l, bool negate, bool any, struct sv text);
+/* {error, PGRST100, 400}: what was wrong in which parameter. */
+enum status parse_fail(struct tree *t, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- query.c: the parameters of a URL, each to its parser -------------- */
+
+enum status parse_query(struct tree *t);
+/* The embedded level of that alias or name below l, or NULL. */
+struct level *level_child(const struct tree *t, const struct level *l, struct sv name);
+
+/* ---- bind.c: names to the schema --------------------------------------- */
+
+enum status bind_target(struct tree *t);
+enum status bind_tree(struct tree *t);
+enum status bind_column_fail(struct tree *t, const struct rest_table *table, struct sv name);
+
+/* ---- sql.c: tree to text ------------------------------------------------ */
+
+struct rest_sent {
+	const struct rest_column *column;
+	struct sv value;
+};
+
+struct sql {
+	struct buf text;
+	struct arena *arena;
+	struct db_value *params;
+	size_t n, size;
+	int pass; /* tells this statement's parameters from those of another */
+	struct rest_plan *plan;
+	int64_t max_rows;
+};
+
+void sql_begin(struct sql *q, struct rest_plan *plan, struct arena *a, int pass);
+/* Add the value and write its $n; returns n. */
+int sql_param(struct sql *q, struct sv value);
+void sql_sent(struct sql *q, const struct rest_column *c, struct sv value);
+/* What is selected, comma-separated; false when it is nothing. */
+bool sql_items(struct sql *q, const struct level *l);
+/* " where ..." with `joined` as its first condition, if any. */
+void sql_where(struct sql *q, const struct level *l, const char *joined);
+void sql_tail(struct sql *q, const struct level *l, int64_t limit, int64_t offset);
+struct rest_statement sql_end(struct sql *q);
+bool level_embeds(const struct level *l);
+/* A type that select may cast to. */
+bool sql_cast_known(struct sv name);
+/* " from <table> as t<n>" */
+void sql_from(struct sql *q, const struct level *l);
+/* Every readable column under its own name. */
+void sql_row(struct sql *q, const struct level *l);
+
+/* ---- the statements ------------------------------------------------------ */
+
+enum status compile_read(struct tree *t, struct rest_plan *plan);
+enum status compile_insert(struct tree *t, struct rest_plan *plan);
+enum status compile_update(struct tree *t, struct rest_plan *plan);
+enum status compile_delete(struct tree *t, struct rest_plan *plan);
+enum status compile_call(struct tree *t, struct rest_plan *plan);
+
+#endif
