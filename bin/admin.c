@@ -239,6 +239,10 @@ static const struct {
 	  "user create --tenant ID --email ADDRESS [--password TEXT] [--role ROLE]"
 	  " [--first-name TEXT] [--last-name TEXT] [--username NAME]" },
 	{ "key", "create", key_create, "key create --tenant ID [--name TEXT]" },
+	{ "webhook", "create", admin_webhook_create,
+	  "webhook create --tenant ID --url URL --events NAME,... [--secret TEXT] [--headers JSON]" },
+	{ "job", "dead", admin_job_dead, "job dead [--tenant ID]" },
+	{ "job", "rerun", admin_job_rerun, "job rerun --tenant ID --job ID" },
 	{ "keys", NULL, keys, "keys" },
 	{ "demo", NULL, admin_demo, "demo" },
 	{ "status", NULL, status, "status" },

@@ -35,6 +35,11 @@ enum status admin_user(struct admin *ad, const struct admin_person *p, struct sv
 enum status admin_key(struct admin *ad, struct sv organization_id, struct sv name,
 		      const char *prefix, struct sv *key, struct err *e) WARN_UNUSED;
 
+/* bin/queue.c */
+enum status admin_webhook_create(struct admin *ad, struct err *e) WARN_UNUSED;
+enum status admin_job_dead(struct admin *ad, struct err *e) WARN_UNUSED;
+enum status admin_job_rerun(struct admin *ad, struct err *e) WARN_UNUSED;
+
 /* bin/demo.c: two tenants with data that looks like a working week. */
 enum status admin_demo(struct admin *ad, struct err *e) WARN_UNUSED;
 

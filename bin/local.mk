@@ -1,5 +1,5 @@
 pkglibexec_PROGRAMS += bin/kontor-admin
-bin_kontor_admin_SOURCES = bin/admin.c bin/admin.h bin/demo.c
+bin_kontor_admin_SOURCES = bin/admin.c bin/admin.h bin/demo.c bin/queue.c
 
 dist_bin_SCRIPTS += bin/kontor
 kontordir = $(pkgdatadir)/kontor.d
