@@ -12,8 +12,9 @@ lib_libkontor_a_SOURCES += \
 	lib/channel/whatsapp_errors.c \
 	lib/channel/whatsapp_out.c
 
-check_PROGRAMS += t/unit/test_channel
+check_PROGRAMS += t/unit/test_channel t/unit/test_channel_tasks
 t_unit_test_channel_SOURCES = t/unit/test_channel.c
+t_unit_test_channel_tasks_SOURCES = t/unit/test_channel_tasks.c t/unit/pg.h
 
 if FUZZING
 noinst_PROGRAMS += t/fuzz/fuzz_channel
