@@ -20,10 +20,11 @@ static volatile sig_atomic_t stopping;
 static int dev_null = -1;
 
 /*
- * The signal interrupts accept, or finds the process between its look at the
- * flag and accept; for the second case the listening socket is replaced, so
- * that this accept fails at once instead of waiting for one more client. The
- * other processes keep their own descriptor.
+ * The listening socket is replaced by something that nobody can accept from,
+ * so that accept fails at once whether the signal finds the process in it or
+ * just before it. The other processes keep their own descriptor. SA_RESTART
+ * lets the request under way read and write on undisturbed; an accept that is
+ * restarted meets the new descriptor.
  */
 static void on_stop(int sig)
 {
@@ -38,7 +39,8 @@ static void on_stop(int sig)
 
 static void catch_signals(void)
 {
-	struct sigaction stop = { .sa_handler = on_stop }, ignore = { .sa_handler = SIG_IGN };
+	struct sigaction stop = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
 	/* SIGUSR1 too: libfcgi's own handler would leave the loop spinning. */
 	sigaction(SIGTERM, &stop, NULL);

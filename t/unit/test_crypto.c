@@ -79,8 +79,8 @@ static void test_text(void)
 		{ SV("foobar"), SV("Zm9vYmFy"), SV("Zm9vYmFy") },
 		{ SV("\xfb\xef\xff"), SV("++//"), SV("--__") },
 	};
-	static const struct sv bad[] = { SV("Z"),     SV("Zg="),   SV("Zg==="), SV("Zm9v="),
-					 SV("Z g=="), SV("Zh=="),  SV("=Zg="),	SV("===="),
+	static const struct sv bad[] = { SV("Z"),      SV("Zg="),     SV("Zg==="), SV("Zm9v="),
+					 SV("Z g=="),  SV("Zh=="),    SV("=Zg="),  SV("===="),
 					 SV("Zm9v\n"), SV("Zm8=Zm8=") };
 	bool all = true;
 
@@ -158,7 +158,8 @@ static void test_seal(void)
 		   !sv_present(crypto_open(a, context, SV_NONE)) &&
 		   !sv_present(crypto_open(a, context, sv_skip(sealed, 3))),
 	   "not sealed at all");
-	ok(sv_present(crypto_open(a, SV(""), crypto_seal(a, SV(""), SV("")))), "empty is something");
+	ok(sv_present(crypto_open(a, SV(""), crypto_seal(a, SV(""), SV("")))),
+	   "empty is something");
 	crypto_key_set(other);
 	ok(!sv_present(crypto_open(a, context, sealed)), "does not open under another key");
 	crypto_key_set(own);
@@ -189,9 +190,9 @@ static void test_key_file(void)
 	unlink(path);
 }
 
-#define RFC7515                                                                           \
-	"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."                                       \
-	"eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19" \
+#define RFC7515                                                                                    \
+	"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9."                                                \
+	"eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19"          \
 	"yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
 
 static void test_jwt_rfc(void)
@@ -201,11 +202,13 @@ static void test_jwt_rfc(void)
 	bool expired;
 
 	is_sv(crypto_jwt_verify(a, key, SV(RFC7515), 1300819380 - 1, &expired),
-	      SV("{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}"),
+	      SV("{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n "
+		 "\"http://example.com/is_root\":true}"),
 	      "RFC 7515 A.1");
 	ok(sv_present(crypto_jwt_verify(a, key, SV(RFC7515), 1300819380 + 29, &expired)),
 	   "clocks may differ by half a minute");
-	ok(!sv_present(crypto_jwt_verify(a, key, SV(RFC7515), 1300819380 + 30, &expired)) && expired,
+	ok(!sv_present(crypto_jwt_verify(a, key, SV(RFC7515), 1300819380 + 30, &expired)) &&
+		   expired,
 	   "expired, and told so");
 	ok(!sv_present(crypto_jwt_verify(a, SV("k"), SV(RFC7515), 0, &expired)) && !expired,
 	   "another key");
@@ -287,10 +290,10 @@ static void test_jwt(void)
 		   !sv_present(crypto_jwt_open(a, SV(".."), &expired)) &&
 		   !sv_present(crypto_jwt_open(a, SV_NONE, &expired)),
 	   "no token");
-	ok(!sv_present(crypto_jwt_open(
-		   a, sv_from(arena_printf(a, "%.*s=", SV_ARG(token))), &expired)) &&
-		   !sv_present(crypto_jwt_open(
-			   a, sv_from(arena_printf(a, "%.*s.", SV_ARG(token))), &expired)),
+	ok(!sv_present(crypto_jwt_open(a, sv_from(arena_printf(a, "%.*s=", SV_ARG(token))),
+				       &expired)) &&
+		   !sv_present(crypto_jwt_open(a, sv_from(arena_printf(a, "%.*s.", SV_ARG(token))),
+					       &expired)),
 	   "nothing may follow a token");
 }
 

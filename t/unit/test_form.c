@@ -62,7 +62,7 @@ static void test_urlencoded(void)
 
 #define TYPE "multipart/form-data; boundary=XX"
 #define FIELD(name) "Content-Disposition: form-data; name=\"" name "\"\r\n"
-#define FILE_(name, file) \
+#define FILE_(name, file)                                                                          \
 	"Content-Disposition: form-data; name=\"" name "\"; filename=\"" file "\"\r\n"
 
 static enum status parse(struct sv type, struct sv body, struct err *e)
@@ -76,7 +76,8 @@ static void test_multipart(void)
 		const char *name;
 		struct sv type, body, want;
 	} rows[] = {
-		{ "one field", SV(TYPE), SV("--XX\r\n" FIELD("a") "\r\n1\r\n--XX--\r\n"), SV("a=1;") },
+		{ "one field", SV(TYPE), SV("--XX\r\n" FIELD("a") "\r\n1\r\n--XX--\r\n"),
+		  SV("a=1;") },
 		{ "no line end behind the last boundary", SV(TYPE),
 		  SV("--XX\r\n" FIELD("a") "\r\n1\r\n--XX--"), SV("a=1;") },
 		{ "no part at all", SV(TYPE), SV("--XX--\r\n"), SV("") },
@@ -87,18 +88,19 @@ static void test_multipart(void)
 		  SV("a=1;a=2;") },
 		{ "a file with line ends and nearly a boundary", SV(TYPE),
 		  SV("--XX\r\n" FILE_("f", "a.bin") "Content-Type: image/png\r\n\r\n"
-		     "\r\n--X\r\n\xff--XX\r\n--XX--"),
+						    "\r\n--X\r\n\xff--XX\r\n--XX--"),
 		  SV("[f|a.bin|image/png|\r\n--X\r\n\xff--XX]") },
 		{ "a file without type", SV(TYPE), SV("--XX\r\n" FILE_("f", "x") "\r\n\r\n--XX--"),
 		  SV("[f|x|application/octet-stream|]") },
-		{ "no file chosen", SV(TYPE), SV("--XX\r\n" FILE_("f", "") "\r\n\r\n--XX--"), SV("") },
+		{ "no file chosen", SV(TYPE), SV("--XX\r\n" FILE_("f", "") "\r\n\r\n--XX--"),
+		  SV("") },
 		{ "paths are cut off", SV(TYPE),
-		  SV("--XX\r\n" FILE_("f", "../../etc/passwd") "\r\n1\r\n--XX\r\n"
-		     FILE_("g", "C:\\docs\\a.txt") "\r\n2\r\n--XX--"),
+		  SV("--XX\r\n" FILE_("f", "../../etc/passwd") "\r\n1\r\n--XX\r\n" FILE_(
+			  "g", "C:\\docs\\a.txt") "\r\n2\r\n--XX--"),
 		  SV("[f|passwd|application/octet-stream|1][g|a.txt|application/octet-stream|2]") },
 		{ "quotes in names, as browsers and as curl send them", SV(TYPE),
-		  SV("--XX\r\n" FIELD("a%22b%0D%0A%41") "\r\n1\r\n--XX\r\n" FIELD("a\\\"b;c")
-		     "\r\n2\r\n--XX--"),
+		  SV("--XX\r\n" FIELD("a%22b%0D%0A%41") "\r\n1\r\n--XX\r\n" FIELD(
+			  "a\\\"b;c") "\r\n2\r\n--XX--"),
 		  SV("a\"b\r\n%41=1;a\"b;c=2;") },
 		{ "header names and parameters in any case, no quotes", SV(TYPE),
 		  SV("--XX\r\ncontent-disposition:FORM-DATA;x; NAME = a ;y=1\r\n\r\n1\r\n--XX--"),
@@ -128,7 +130,8 @@ static void test_malformed(void)
 		{ "no boundary", SV("multipart/form-data"), SV("--XX--") },
 		{ "empty boundary", SV("multipart/form-data; boundary="), SV("----") },
 		{ "endless boundary",
-		  SV("multipart/form-data; boundary=1234567890123456789012345678901234567890123456789"
+		  SV("multipart/form-data; "
+		     "boundary=1234567890123456789012345678901234567890123456789"
 		     "0123456789012345678901"),
 		  SV("--") },
 		{ "empty body", SV(TYPE), SV("") },
@@ -136,19 +139,25 @@ static void test_malformed(void)
 		{ "longer boundary", SV(TYPE), SV("--XXY\r\n" FIELD("a") "\r\n1\r\n--XX--") },
 		{ "cut off in the headers", SV(TYPE), SV("--XX\r\n" FIELD("a")) },
 		{ "cut off in the data", SV(TYPE), SV("--XX\r\n" FIELD("a") "\r\n1") },
-		{ "cut off behind the boundary", SV(TYPE), SV("--XX\r\n" FIELD("a") "\r\n1\r\n--XX") },
-		{ "cut off behind a part", SV(TYPE), SV("--XX\r\n" FIELD("a") "\r\n1\r\n--XX\r\n") },
-		{ "bare line feeds", SV(TYPE), SV("--XX\nContent-Disposition: form-data\n\n1\n--XX--") },
-		{ "no name", SV(TYPE), SV("--XX\r\nContent-Disposition: form-data\r\n\r\n1\r\n--XX--") },
+		{ "cut off behind the boundary", SV(TYPE),
+		  SV("--XX\r\n" FIELD("a") "\r\n1\r\n--XX") },
+		{ "cut off behind a part", SV(TYPE),
+		  SV("--XX\r\n" FIELD("a") "\r\n1\r\n--XX\r\n") },
+		{ "bare line feeds", SV(TYPE),
+		  SV("--XX\nContent-Disposition: form-data\n\n1\n--XX--") },
+		{ "no name", SV(TYPE),
+		  SV("--XX\r\nContent-Disposition: form-data\r\n\r\n1\r\n--XX--") },
 		{ "no disposition", SV(TYPE), SV("--XX\r\n\r\n1\r\n--XX--") },
 		{ "another disposition", SV(TYPE),
 		  SV("--XX\r\nContent-Disposition: attachment; name=a\r\n\r\n1\r\n--XX--") },
 		{ "header without colon", SV(TYPE), SV("--XX\r\nnonsense\r\n\r\n1\r\n--XX--") },
 		{ "base64", SV(TYPE),
-		  SV("--XX\r\n" FIELD("a") "Content-Transfer-Encoding: base64\r\n\r\nMQ==\r\n--XX--") },
+		  SV("--XX\r\n" FIELD(
+			  "a") "Content-Transfer-Encoding: base64\r\n\r\nMQ==\r\n--XX--") },
 		{ "NUL in a field", SV(TYPE), SV("--XX\r\n" FIELD("a") "\r\na\0b\r\n--XX--") },
 		{ "no UTF-8 in a name", SV(TYPE), SV("--XX\r\n" FIELD("\xff") "\r\n1\r\n--XX--") },
-		{ "no UTF-8 in a file name", SV(TYPE), SV("--XX\r\n" FILE_("f", "\xff") "\r\n1\r\n--XX--") },
+		{ "no UTF-8 in a file name", SV(TYPE),
+		  SV("--XX\r\n" FILE_("f", "\xff") "\r\n1\r\n--XX--") },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

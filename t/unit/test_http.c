@@ -232,8 +232,8 @@ static void test_routes(void)
 		{ "/deals/100%", "/deals/:id [100%]" },
 		{ "/files/5/a/b%20c/", "id=5 rest=a/b c/ none=0" },
 	};
-	static const char *const lost[] = { "/deal",   "/deals/7/notes", "/deals//x", "/deals/7/x",
-					    "/files/5", "/nowhere",	 "//deals" };
+	static const char *const lost[] = { "/deal",	"/deals/7/notes", "/deals//x", "/deals/7/x",
+					    "/files/5", "/nowhere",	  "//deals" };
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		ask("GET", rows[i].uri);
@@ -269,7 +269,8 @@ static void test_methods(void)
 
 static void test_cors(void)
 {
-	ask_with("OPTIONS", "/functions/v1/x", "HTTP_ACCESS_CONTROL_REQUEST_HEADERS=x-api-key", NULL);
+	ask_with("OPTIONS", "/functions/v1/x", "HTTP_ACCESS_CONTROL_REQUEST_HEADERS=x-api-key",
+		 NULL);
 	is_sv(header("Access-Control-Allow-Origin"), SV("*"), "functions take any origin");
 	is_sv(header("Access-Control-Allow-Methods"), SV("POST, OPTIONS"), "preflight: methods");
 	is_sv(header("Access-Control-Allow-Headers"), SV("x-api-key"), "preflight: headers");
@@ -290,10 +291,12 @@ static void test_input(void)
 	is_body("q=a&b c f=\xc3\xbc%zz c=x y h=hi", "query, form, cookie and header");
 	ask_with("POST", "/input?", "CONTENT_TYPE=multipart/form-data; boundary=B",
 		 "--B\r\nContent-Disposition: form-data; name=\"f\"\r\n\r\nv\r\n"
-		 "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"C:\\x\\a.txt\"\r\n"
+		 "--B\r\nContent-Disposition: form-data; name=\"file\"; "
+		 "filename=\"C:\\x\\a.txt\"\r\n"
 		 "\r\n12345\r\n--B--\r\n");
 	is_body("q= f=v c= h= file=a.txt:5", "multipart");
-	is_int(ask_with("POST", "/input", "CONTENT_TYPE=multipart/form-data; boundary=B", "--B\r\n"),
+	is_int(ask_with("POST", "/input", "CONTENT_TYPE=multipart/form-data; boundary=B",
+			"--B\r\n"),
 	       200, "a malformed form has no fields");
 	is_body("q= f= c= h=", "and nothing of it is left");
 	is_int(ask("GET", "/input?q=%00"), 400, "NUL in the query");
@@ -303,8 +306,8 @@ static void test_input(void)
 	is_int(ask("GET", "/files/5/../../etc"), 400, "dots");
 	is_int(ask("GET", "/files/5/..%2f..%2fetc"), 400, "dots in disguise");
 	is_int(ask("GET", "deals"), 400, "no slash in front");
-	is_int(ask("GET", "/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3"), 404,
-	       "too deep a path");
+	is_int(ask("GET", "/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3"),
+	       404, "too deep a path");
 }
 
 static void test_query_limit(void)
@@ -330,10 +333,12 @@ static void test_body(void)
 	ok(body_has("PAYLOAD_TOO_LARGE"), "413 has its code");
 	is_int(ask_of(&api, "POST", "/size", "CONTENT_LENGTH=12", SV_NONE), 413,
 	       "413 by the stated length alone");
-	is_int(ask_of(&api, "POST", "/size", "CONTENT_LENGTH=10", SV_NONE), 400, "shorter than stated");
+	is_int(ask_of(&api, "POST", "/size", "CONTENT_LENGTH=10", SV_NONE), 400,
+	       "shorter than stated");
 	is_int(ask_of(&api, "POST", "/size", "CONTENT_LENGTH=1x", SV_NONE), 400, "no number");
 	is_int(ask_of(&api, "POST", "/size", "CONTENT_LENGTH=-1", SV_NONE), 400, "negative");
-	is_int(ask_of(&api, "POST", "/size", "CONTENT_LENGTH=", SV_NONE), 200, "empty length, no body");
+	is_int(ask_of(&api, "POST", "/size", "CONTENT_LENGTH=", SV_NONE), 200,
+	       "empty length, no body");
 	is_body("0", "nothing read");
 }
 
@@ -415,7 +420,8 @@ static void test_api_key(void)
 	is_int(ask_with("POST", "/functions/v1/x", "", ""), 401, "nothing at all");
 	ok(body_has("\"error\":\"Missing authentication\""), "says that it is missing");
 	is_sv(header("WWW-Authenticate"), SV("Bearer"), "and what is wanted");
-	is_int(ask_with("POST", "/functions/v1/x", "HTTP_AUTHORIZATION=Basic abc", ""), 401, "Basic");
+	is_int(ask_with("POST", "/functions/v1/x", "HTTP_AUTHORIZATION=Basic abc", ""), 401,
+	       "Basic");
 	ask_with("POST", "/functions/v1/x", bearer("{\"exp\":1}"), "");
 	ok(rs.status == 401 && body_has("{\"error\":\"JWT expired\"") &&
 		   body_has("\"code\":\"AUTHENTICATION_FAILED\""),
@@ -444,7 +450,8 @@ static void test_bearer(void)
 	is_int(ask_with("GET", "/rest/v1/deals", "HTTP_APIKEY=cg_1", NULL), 401,
 	       "API-15 cg_ key as apikey is refused");
 	is_int(ask_with("GET", "/rest/v1/deals",
-			arena_printf(a, "HTTP_APIKEY=%s\nHTTP_AUTHORIZATION=Bearer cg_1", jwt), NULL),
+			arena_printf(a, "HTTP_APIKEY=%s\nHTTP_AUTHORIZATION=Bearer cg_1", jwt),
+			NULL),
 	       401, "API-15 cg_ key as bearer is refused");
 	is_int(ask_with("GET", "/rest/v1/deals", "HTTP_APIKEY=nonsense", NULL), 401, "no JWT");
 }
@@ -466,14 +473,18 @@ static void test_csrf(void)
 	is_int(ask_with("POST", "/save", arena_printf(a, "%s%s", cookie, form), "_csrf=wrong"), 403,
 	       "wrong token");
 	is_int(ask_with("POST", "/save",
-			arena_printf(a, "HTTP_COOKIE=kontor_session=abd\nHTTP_X_CSRF_TOKEN=%s", token),
+			arena_printf(a, "HTTP_COOKIE=kontor_session=abd\nHTTP_X_CSRF_TOKEN=%s",
+				     token),
 			""),
 	       403, "token of another session");
-	is_int(ask_with("POST", "/save", arena_printf(a, "%s\nHTTP_SEC_FETCH_SITE=same-origin", with), ""),
+	is_int(ask_with("POST", "/save",
+			arena_printf(a, "%s\nHTTP_SEC_FETCH_SITE=same-origin", with), ""),
 	       200, "from our own pages");
-	is_int(ask_with("POST", "/save", arena_printf(a, "%s\nHTTP_SEC_FETCH_SITE=cross-site", with), ""),
+	is_int(ask_with("POST", "/save",
+			arena_printf(a, "%s\nHTTP_SEC_FETCH_SITE=cross-site", with), ""),
 	       403, "from another site");
-	is_int(ask_with("POST", "/save", arena_printf(a, "%s\nHTTP_SEC_FETCH_SITE=same-site", with), ""),
+	is_int(ask_with("POST", "/save", arena_printf(a, "%s\nHTTP_SEC_FETCH_SITE=same-site", with),
+			""),
 	       403, "from a sibling host");
 	is_int(ask_with("POST", "/save", "", ""), 401, "without a session it is a matter of that");
 	is_int(ask_with("POST", "/save",
@@ -496,8 +507,8 @@ static void test_public_csrf(void)
 	send = arena_printf(a, "HTTP_COOKIE=%.*s\nHTTP_X_CSRF_TOKEN=%.*s", SV_ARG(cookie),
 			    SV_ARG(token));
 	is_int(ask_with("POST", "/book", send, ""), 200, "and the token that belongs to it");
-	is_int(ask_with("POST", "/book",
-			arena_printf(a, "HTTP_X_CSRF_TOKEN=%.*s", SV_ARG(token)), ""),
+	is_int(ask_with("POST", "/book", arena_printf(a, "HTTP_X_CSRF_TOKEN=%.*s", SV_ARG(token)),
+			""),
 	       403, "which is nothing without the cookie");
 	ask_with("GET", "/book", arena_printf(a, "HTTP_COOKIE=%.*s", SV_ARG(cookie)), NULL);
 	ok(!sv_present(header("Set-Cookie")), "the cookie is set once");
@@ -545,17 +556,20 @@ static void test_answer(void)
 	for (size_t i = 0; i < rs.nheaders && n < 2; i++)
 		if (sv_eq(rs.headers[i].name, SV("Set-Cookie")))
 			cookies[n++] = rs.headers[i].value;
-	is_sv(cookies[0], SV("s=a%3Bb%20c; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax"), "cookie");
+	is_sv(cookies[0], SV("s=a%3Bb%20c; Path=/; Max-Age=60; Secure; HttpOnly; SameSite=Lax"),
+	      "cookie");
 	is_sv(cookies[1], SV("t=; Path=/; Max-Age=0; SameSite=Lax"), "cookie that ends");
-	is_sv(header("Content-Type"), SV("text/plain; charset=utf-8"), "a content type in any case");
+	is_sv(header("Content-Type"), SV("text/plain; charset=utf-8"),
+	      "a content type in any case");
 	tag = arena_sv(a, header("ETag"));
 	ok(tag.n > 10 && tag.p[0] == '"', "ETag");
-	is_int(ask_with("GET", "/answer", arena_printf(a, "HTTP_IF_NONE_MATCH=\"x\", W/%.*s", SV_ARG(tag)),
-			NULL),
+	is_int(ask_with("GET", "/answer",
+			arena_printf(a, "HTTP_IF_NONE_MATCH=\"x\", W/%.*s", SV_ARG(tag)), NULL),
 	       304, "the client has it");
 	is_int((long long)rs.body.n, 0, "and gets nothing");
 	is_sv(header("Cache-Control"), SV("private, no-cache"), "to be asked for again");
-	is_int(ask_with("GET", "/answer", "HTTP_IF_NONE_MATCH=\"x\"", NULL), 200, "the client has another");
+	is_int(ask_with("GET", "/answer", "HTTP_IF_NONE_MATCH=\"x\"", NULL), 200,
+	       "the client has another");
 	ask("GET", "/");
 	is_sv(header("Cache-Control"), SV("no-store"), "not to be kept unless said otherwise");
 }
@@ -572,14 +586,17 @@ static void test_request_id(void)
 
 static void test_redirect(void)
 {
-	static const char *const away[] = { "//evil.example", "/%5Cevil.example", "https://x/", "",
-					    "/%09/evil.example", "deals", "/a%0d%0ab" };
+	static const char *const away[] = { "//evil.example",	 "/%5Cevil.example",
+					    "https://x/",	 "",
+					    "/%09/evil.example", "deals",
+					    "/a%0d%0ab" };
 
 	is_int(ask("GET", "/go?to=/deals%3Fa=1"), 303, "see other");
 	is_sv(header("Location"), SV("/deals?a=1"), "own path");
 	for (size_t i = 0; i < sizeof(away) / sizeof(away[0]); i++) {
 		ask("GET", arena_printf(a, "/go?to=%s", away[i]));
-		is_sv(header("Location"), SV("/"), arena_printf(a, "does not lead to '%s'", away[i]));
+		is_sv(header("Location"), SV("/"),
+		      arena_printf(a, "does not lead to '%s'", away[i]));
 	}
 }
 
@@ -604,15 +621,20 @@ static void test_metrics(void)
 	close(other);
 	metrics_add(METRIC_JOBS_DONE, 3);
 	metrics_text(&b);
-	ok(sv_find(buf_sv(&b), SV("kontor_http_requests_total{program=\"kontor-api\",class=\"4xx\"} 1\n")) > 0,
+	ok(sv_find(buf_sv(&b),
+		   SV("kontor_http_requests_total{program=\"kontor-api\",class=\"4xx\"} 1\n")) > 0,
 	   "requests of another program, by class");
-	ok(sv_find(buf_sv(&b), SV("kontor_http_request_duration_seconds_bucket{program=\"kontor-api\","
-				  "le=\"0.001\"} 1\n")) > 0 &&
+	ok(sv_find(buf_sv(&b),
+		   SV("kontor_http_request_duration_seconds_bucket{program=\"kontor-api\","
+		      "le=\"0.001\"} 1\n")) > 0 &&
 		   sv_find(buf_sv(&b), SV("le=\"+Inf\"} 2\n")) > 0,
 	   "histogram adds up");
-	ok(sv_find(buf_sv(&b), SV("kontor_http_request_duration_seconds_sum{program=\"kontor-api\"} "
-				  "2.000700\n")) > 0, "sum in seconds");
-	ok(sv_find(buf_sv(&b), SV("kontor_jobs_total{outcome=\"done\"} 3\n")) > 0, "other counters");
+	ok(sv_find(buf_sv(&b),
+		   SV("kontor_http_request_duration_seconds_sum{program=\"kontor-api\"} "
+		      "2.000700\n")) > 0,
+	   "sum in seconds");
+	ok(sv_find(buf_sv(&b), SV("kontor_jobs_total{outcome=\"done\"} 3\n")) > 0,
+	   "other counters");
 	metrics_close();
 	close(fd);
 	unlink(path);
