@@ -203,55 +203,102 @@ create trigger events_update after update on public.bookings
 	for each row when (to_jsonb(old) - 'updated_at' is distinct from to_jsonb(new) - 'updated_at')
 	execute function internal.booking_events();
 
+-- Mails to guest and host, written by the worker (job booking_mail) from the
+-- booking as it is then: of two changes in a row only the last is told, which
+-- is what the sequence is for. Bookings by hand have no guest's page.
+create function internal.booking_mails() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+	perform job.enqueue(new.organization_id, 'booking_mail', new.id || ':' || new.sequence,
+		jsonb_build_object('token', new.confirmation_token, 'sequence', new.sequence, 'by', auth.uid(),
+			'what', case when new.status = 'cancelled' then 'cancelled' when tg_op = 'INSERT' then 'created'
+				else 'rescheduled' end));
+	return null;
+end
+$$;
+create trigger mails_insert after insert on public.bookings
+	for each row when (new.event_type_id is not null and new.guest_email is not null and new.status <> 'cancelled')
+	execute function internal.booking_mails();
+create trigger mails_update after update on public.bookings
+	for each row when (new.event_type_id is not null and new.guest_email is not null
+		and (new.start_date_time <> old.start_date_time or (new.status = 'cancelled' and old.status <> 'cancelled')))
+	execute function internal.booking_mails();
+
 -- ---- slots ------------------------------------------------------------------------
+
+-- A zone's name as a guest's browser sent it, or `other` when nobody knows it.
+create function internal.zone(wanted text, other text) returns text
+language plpgsql stable parallel safe
+as $$
+begin
+	if wanted ~ '^[A-Za-z_]+(/[A-Za-z0-9_+-]+)*$' then
+		perform now() at time zone wanted;
+		return wanted;
+	end if;
+	return other;
+exception when invalid_parameter_value then
+	return other;
+end
+$$;
+
+-- When a clock in the zone shows that time. Where it shows it twice, the first
+-- or the last; where it never does, a point that is safe as the end of opening
+-- hours (late false) or as their beginning (late true).
+create function internal.instant(shown timestamp, zone text, late boolean) returns timestamptz
+language sql stable parallel safe
+as $$
+	select case when late then max(t) else min(t) end
+	from (values (shown at time zone zone),
+		((shown - interval '3 hours') at time zone zone + interval '3 hours'),
+		((shown + interval '3 hours') at time zone zone - interval '3 hours')) near (t)
+	where t at time zone zone = shown or (shown at time zone zone) at time zone zone <> shown
+$$;
 
 -- Free starts of an event type on the host's local days from first to last,
 -- but for one booking that is being moved. All of SCH-37:
--- rules per weekday in the host's zone, expanded day by day, so that both
--- changes of the clock come out right: a local time that does not exist has
--- no slot, and lengths are real minutes; bookings of the host over all his
--- event types with the larger of both buffers between; blocked dates; notice;
--- window; daily limit.
+-- rules per weekday in the host's zone; each day's opening hours become a
+-- stretch of real time, in which slots follow each other by real minutes, so
+-- that both changes of the clock come out right: an hour that does not exist
+-- has no slots, one that comes twice has them twice; bookings of the host over
+-- all his event types with the larger of both buffers between; blocked dates;
+-- notice; window; daily limit.
 create function internal.slots(org uuid, of_type uuid, first date, last date, moving uuid default null)
 	returns table (starts_at timestamptz)
 language sql stable
 set search_path = ''
 as $$
-	with type as (
-		select t.*, p.timezone as zone,
-			coalesce(t.slot_interval_minutes, t.duration_minutes + t.buffer_minutes) as step,
+	with type as materialized (
+		select t.*, p.timezone as zone, make_interval(mins => t.duration_minutes) as length,
+			make_interval(mins => coalesce(t.slot_interval_minutes, t.duration_minutes + t.buffer_minutes)) as step,
 			(now() at time zone p.timezone)::date as today
 		from public.event_types t
 		join public.profiles p on p.organization_id = t.organization_id and p.id = t.profile_id
 		where t.organization_id = org and t.id = of_type and t.is_active and p.is_active
 	), days as (
 		select t.*, d::date as day
-		from type t, generate_series(greatest(first, t.today), least(last, t.today + t.window_days, first + 366), interval '1 day') d
+		from type t, generate_series(greatest(first, t.today)::timestamp,
+			least(last, t.today + t.window_days)::timestamp, interval '1 day') d
 		where not exists (
 			select from public.blocked_dates b
 			where b.organization_id = org and b.event_type_id = of_type and d::date between b.date_from and b.date_to)
-	), open_days as (
+	), open_days as materialized (
 		select d.* from days d
 		where d.daily_limit is null or d.daily_limit > (
 			select count(*) from public.bookings b
 			where b.organization_id = org and b.event_type_id = of_type and b.id is distinct from moving
 				and b.status in ('scheduled', 'confirmed', 'rescheduled', 'completed')
-				and b.start_date_time >= d.day::timestamp at time zone d.zone
-				and b.start_date_time < (d.day + 1)::timestamp at time zone d.zone)
-	), local as (
-		select d.*, d.day::timestamp + make_interval(mins => m) as local_start,
-			d.day::timestamp + make_interval(mins => r.end_time_minutes) as local_end
+				and b.start_date_time >= internal.instant(d.day::timestamp, d.zone, false)
+				and b.start_date_time < internal.instant((d.day + 1)::timestamp, d.zone, false))
+	), slots as (
+		select distinct at, d.length, d.buffer_minutes, d.profile_id, d.notice_hours
 		from open_days d
 		join public.availability_rules r on r.organization_id = org and r.event_type_id = of_type
 			and r.weekday = extract(dow from d.day)
-		cross join generate_series(r.start_time_minutes, r.end_time_minutes - d.duration_minutes, d.step) m
-	), slots as (
-		select distinct l.local_start at time zone l.zone as at, l.duration_minutes, l.buffer_minutes, l.profile_id,
-			l.notice_hours
-		from local l
-		where l.local_start = (l.local_start at time zone l.zone) at time zone l.zone
-			and (l.local_start at time zone l.zone) + make_interval(mins => l.duration_minutes)
-				<= l.local_end at time zone l.zone
+		cross join generate_series(
+			internal.instant(d.day + make_interval(mins => r.start_time_minutes), d.zone, true),
+			internal.instant(d.day + make_interval(mins => r.end_time_minutes), d.zone, false) - d.length,
+			d.step) at
 	)
 	select s.at from slots s
 	where s.at >= now() + make_interval(hours => s.notice_hours)
@@ -260,11 +307,35 @@ as $$
 			where b.organization_id = org and b.profile_id = s.profile_id and b.id is distinct from moving
 				and b.status in ('scheduled', 'confirmed', 'rescheduled')
 				and s.at < b.end_date_time + make_interval(mins => greatest(b.buffer_minutes, s.buffer_minutes))
-				and s.at + make_interval(mins => s.duration_minutes + greatest(b.buffer_minutes, s.buffer_minutes))
+				and s.at + s.length + make_interval(mins => greatest(b.buffer_minutes, s.buffer_minutes))
 					> b.start_date_time)
 	order by 1
 $$;
 comment on function internal.slots(uuid, uuid, date, date, uuid) is 'calculateAvailability (SCH-39): first and last are days in the host''s zone';
+
+create function internal.next_slot(org uuid, of_type uuid, after timestamptz, moving uuid default null) returns timestamptz
+language plpgsql stable set search_path = ''
+as $$
+declare
+	day date;
+	last date;
+	found_at timestamptz;
+begin
+	select (greatest(after, now()) at time zone p.timezone)::date, (now() at time zone p.timezone)::date + t.window_days
+		into day, last
+		from public.event_types t
+		join public.profiles p on p.organization_id = t.organization_id and p.id = t.profile_id
+		where t.organization_id = org and t.id = of_type;
+	while day <= last loop
+		select min(s.starts_at) into found_at from internal.slots(org, of_type, day, day + 13, moving) s
+			where s.starts_at >= after;
+		exit when found_at is not null;
+		day := day + 14;
+	end loop;
+	return found_at;
+end
+$$;
+comment on function internal.next_slot(uuid, uuid, timestamptz, uuid) is 'getNextAvailableSlot (SCH-39)';
 
 -- ---- guests: role anon, nothing but these -----------------------------------------------
 
@@ -311,6 +382,62 @@ as $$
 		(select b.id from public.bookings b where b.organization_id = t.organization_id and b.confirmation_token = token)) s
 $$;
 
+-- A month of the guest's own days as the booking page shows it: one row a day
+-- with the number of free times; the chosen day (or the first free one) with
+-- the times themselves. Without a month: the first that has a free time.
+-- clock is the to_char pattern for a time; token: a booking that is moved.
+create function public.public_calendar(host text, type_slug text, zone text, month date, chosen date, clock text,
+	token uuid default null)
+	returns table (day date, free integer, is_today boolean, is_chosen boolean, times json, zone_used text, next_free date)
+language plpgsql stable security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+	t record;
+	z text;
+	moved uuid;
+	first date;
+	last date;
+	following timestamptz;
+begin
+	select * into t from public.public_event_type(host, type_slug);
+	if not found then
+		return;
+	end if;
+	z := internal.zone(zone, t.timezone);
+	select b.id into moved from public.bookings b
+		where b.organization_id = t.organization_id and b.event_type_id = t.id and b.confirmation_token = token;
+	if month is null then
+		following := internal.next_slot(t.organization_id, t.id, coalesce(chosen::timestamp at time zone z, now()), moved);
+		month := coalesce(chosen, (coalesce(following, now()) at time zone z)::date);
+	end if;
+	first := date_trunc('month', month::timestamp)::date;
+	last := (first + interval '1 month')::date - 1;
+	return query
+		-- The guest's days are not the host's: look one further on both sides.
+		with free as materialized (
+			select s.starts_at, (s.starts_at at time zone z)::date as on_day
+			from internal.slots(t.organization_id, t.id, first - 1, last + 1, moved) s
+		), counted as (
+			select d::date as day, count(f.starts_at)::integer as n,
+				d::date = coalesce(chosen, (select min(f.on_day) from free f where f.on_day >= first and f.on_day <= last)) as mine
+			from generate_series(first::timestamp, last::timestamp, interval '1 day') d
+			left join free f on f.on_day = d::date
+			group by d
+		)
+		select c.day, c.n, c.day = (now() at time zone z)::date, coalesce(c.mine, false),
+			case when c.mine then coalesce((select json_agg(json_build_object(
+					'at', to_char(f.starts_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+					'label', to_char(f.starts_at at time zone z, clock)) order by f.starts_at)
+				from free f where f.on_day = c.day), '[]') end,
+			z,
+			case when not exists (select from free f where f.on_day between first and last) then
+				(internal.next_slot(t.organization_id, t.id, first::timestamp at time zone z, moved) at time zone z)::date end
+		from counted c
+		order by c.day;
+end
+$$;
+
 create function internal.slot_taken() returns void
 language plpgsql
 as $$
@@ -318,6 +445,34 @@ begin
 	raise exception using errcode = 'KT409', message = 'slot taken',
 		detail = 'This time has just been taken or is no longer offered.',
 		hint = 'Please choose another time.';
+end
+$$;
+
+-- What the guest answered, with the questions beside it: [{label, answer}].
+-- Takes the answers by place, or by the questions' labels.
+create function internal.answers(questions jsonb, given jsonb) returns jsonb
+language plpgsql immutable
+as $$
+declare
+	q jsonb;
+	n integer := 0;
+	answer text;
+	checked jsonb := '[]';
+begin
+	for q in select * from jsonb_array_elements(questions) loop
+		answer := trim(case jsonb_typeof(given) when 'array' then given ->> n else given ->> (q ->> 'label') end);
+		if coalesce(answer, '') = '' and (q ->> 'required')::boolean then
+			raise exception using errcode = 'KT422', message = format('Please answer: %s', q ->> 'label'),
+				column = 'answer' || n;
+		elsif length(answer) > 2000 then
+			raise exception using errcode = 'KT422', message = format('Please shorten your answer to: %s', q ->> 'label'),
+				column = 'answer' || n;
+		elsif answer <> '' then
+			checked := checked || jsonb_build_object('label', q ->> 'label', 'answer', answer);
+		end if;
+		n := n + 1;
+	end loop;
+	return checked;
 end
 $$;
 
@@ -340,15 +495,11 @@ begin
 	if not found then
 		raise exception using errcode = 'KT404', message = 'This booking page does not exist';
 	end if;
-	select * into made from public.bookings b where b.organization_id = t.organization_id and b.client_id = client;
-	if found then
-		return query select made.confirmation_token, false;
-		return;
+	if coalesce(trim(name), '') = '' or length(trim(name)) > 200 then
+		raise exception using errcode = 'KT422', message = 'Please tell us your name, in at most 200 characters.', column = 'name';
 	end if;
-	if coalesce(trim(name), '') = '' then
-		raise exception using errcode = 'KT422', message = 'Please tell us your name.', column = 'name';
-	end if;
-	if coalesce(trim(email), '') !~ '^[^\s@]+@[^\s@]+\.[^\s@]{2,}$' then
+	if coalesce(trim(email), '') !~ '^[^\s@<>",;:\\()]+@[^\s@<>",;:\\()]+\.[^\s@<>",;:\\()]{2,}$'
+			or length(trim(email)) > 254 then
 		raise exception using errcode = 'KT422', message = 'Please give an e-mail address, for example ann@example.com.',
 			column = 'email';
 	end if;
@@ -360,15 +511,23 @@ begin
 		raise exception using errcode = 'KT422', message = 'Please write the phone number with its country code, for example +49 30 1234567.',
 			column = 'phone';
 	end if;
-	if not exists (select from pg_catalog.pg_timezone_names z where z.name = zone) then
-		zone := t.zone;
+	if length(trim(message)) > 5000 then
+		raise exception using errcode = 'KT422', message = 'Please shorten your note to 5000 characters.', column = 'notes';
 	end if;
+	given := internal.answers(t.questions, given);
 	-- The tenant's own rules run for what follows (triggers, contact_for_handle).
 	perform set_config('request.jwt.claims', json_build_object('organization_id', t.organization_id,
 		'role', 'anon', 'app_role', 'SYSTEM')::text, true);
 	-- Guests of one host one after the other: the constraint would decide too, but
-	-- by ending some of them as deadlocks.
+	-- by ending some of them as deadlocks. Then also the second of two equal
+	-- forms sees the booking of the first.
 	perform pg_advisory_xact_lock(hashtextextended(t.profile_id::text, 2));
+	select * into made from public.bookings b
+		where b.organization_id = t.organization_id and b.event_type_id = t.id and b.client_id = client;
+	if found then
+		return query select made.confirmation_token, false;
+		return;
+	end if;
 	if not exists (select from internal.slots(t.organization_id, t.id, (at at time zone t.zone)::date,
 			(at at time zone t.zone)::date) s where s.starts_at = at) then
 		perform internal.slot_taken();
@@ -383,7 +542,7 @@ begin
 				guest_phone, guest_notes, guest_timezone, answers, start_date_time, end_date_time, buffer_minutes, status,
 				location, client_id)
 			values (t.organization_id, t.id, t.profile_id, person, left(t.title || ' - ' || trim(name), 200), trim(name),
-				lower(trim(email)), normal, nullif(trim(message), ''), zone, coalesce(given, '[]'), at,
+				lower(trim(email)), normal, nullif(trim(message), ''), internal.zone(zone, t.zone), given, at,
 				at + make_interval(mins => t.duration_minutes), t.buffer_minutes, 'confirmed',
 				case t.location_type when 'In-Person' then t.location_details when 'Custom' then t.location_details
 					else t.location_type end, client)
@@ -391,10 +550,6 @@ begin
 	exception
 		when exclusion_violation then
 			perform internal.slot_taken();
-		when unique_violation then -- the same form, sent twice at once
-			select * into made from public.bookings b where b.organization_id = t.organization_id and b.client_id = client;
-			return query select made.confirmation_token, false;
-			return;
 	end;
 	return query select made.confirmation_token, true;
 end
@@ -405,14 +560,16 @@ create function public.public_booking(token uuid)
 		host_email text, host_timezone text, notify_host boolean, organization_name text, guest_name text, guest_email text,
 		guest_phone text, guest_notes text, guest_timezone text, start_date_time timestamptz, end_date_time timestamptz,
 		status text, location text, location_type text, meeting_link text, sequence integer, confirmation_message text,
-		cancellation_message text, cancellation_reason text, theme_color text, duration_minutes integer)
+		cancellation_message text, cancellation_reason text, cancelled_by text, theme_color text, duration_minutes integer,
+		answers jsonb, avatar_url text)
 language sql stable security definer set search_path = ''
 as $$
 	select b.organization_id, b.id, p.username, t.slug, b.title, t.title,
 		coalesce(nullif(trim(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')), ''), p.username),
 		p.email, p.timezone, p.notify_bookings, o.name, b.guest_name, b.guest_email, b.guest_phone, b.guest_notes,
 		b.guest_timezone, b.start_date_time, b.end_date_time, b.status, b.location, t.location_type, b.meeting_link,
-		b.sequence, t.confirmation_message, t.cancellation_message, b.cancellation_reason, t.theme_color, t.duration_minutes
+		b.sequence, t.confirmation_message, t.cancellation_message, b.cancellation_reason, b.cancelled_by, t.theme_color,
+		t.duration_minutes, b.answers, p.avatar_url
 	from public.bookings b
 	join public.event_types t on t.organization_id = b.organization_id and t.id = b.event_type_id
 	join public.profiles p on p.organization_id = b.organization_id and p.id = b.profile_id
@@ -439,6 +596,11 @@ begin
 	if b.start_date_time = at then
 		return;
 	end if;
+	if b.start_date_time <= now() then
+		raise exception using errcode = 'KT410', message = 'This appointment has begun already and cannot be moved.',
+			hint = 'Please book a new time.';
+	end if;
+	perform pg_advisory_xact_lock(hashtextextended(b.profile_id::text, 2));
 	select e.*, p.timezone as zone into t from public.event_types e
 		join public.profiles p on p.organization_id = e.organization_id and p.id = e.profile_id
 		where e.organization_id = b.organization_id and e.id = b.event_type_id;
@@ -471,6 +633,9 @@ begin
 	if b.status = 'cancelled' then
 		return;
 	end if;
+	if b.status = 'completed' or b.end_date_time <= now() then
+		raise exception using errcode = 'KT410', message = 'This appointment is over and cannot be cancelled.';
+	end if;
 	if coalesce(trim(reason), '') = '' then
 		raise exception using errcode = 'KT422', message = 'Please tell us the reason in a few words.', column = 'reason';
 	end if;
@@ -483,8 +648,12 @@ $$;
 
 grant execute on function public.public_schedule(text), public.public_event_type(text, text),
 	public.public_slots(text, text, date, date, uuid),
+	public.public_calendar(text, text, text, date, date, text, uuid),
 	public.public_book(text, text, timestamptz, text, text, text, text, jsonb, text, uuid),
 	public.public_booking(uuid), public.public_reschedule(uuid, timestamptz), public.public_cancel(uuid, text) to anon;
+grant execute on function internal.zone(text, text) to anon, authenticated, kontor_worker;
+-- The worker writes the mails about a booking from what the guest may see of it.
+grant execute on function public.public_booking(uuid) to kontor_worker;
 
 -- ---- demo -----------------------------------------------------------------------------------
 
