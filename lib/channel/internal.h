@@ -18,6 +18,7 @@ struct channel_task {
 	json_t *payload;
 	struct channel_account account;
 	struct sv id; /* of the hook, message or attachment */
+	struct sv received_at; /* of the hook */
 	struct channel_part *parts;
 	size_t n_parts, part;
 	json_t *sent;        /* provider ids of the parts that are out */
