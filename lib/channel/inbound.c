@@ -86,16 +86,19 @@ static void note_moment(struct arena *a, const struct channel_item *it)
 	channel_set(it->extra, "provider_timestamp", sv_from(iso));
 }
 
-static void add_message(struct db_batch *b, struct channel_task *t, const struct channel_item *it)
+static void add_message(struct db_batch *b, struct channel_task *t, const struct channel_item *it,
+			size_t place)
 {
 	struct arena *a = t->job.arena;
 
 	note_moment(a, it);
-	db_add(b, "select receive_message($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11::jsonb)",
+	db_add(b, "select receive_message($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, "
+	       "$10::timestamptz + $12 * interval '1 microsecond', $11::jsonb)",
 	       DB_S(t->account.id), DB_C(t->account.channel->handle_kind), DB_S(it->handle),
 	       DB_S(it->display_name), DB_S(it->thread), DB_S(it->provider_id), DB_S(it->type),
 	       DB_S(channel_clip(it->text, CONTENT_MAX)), DB_S(channel_dump(a, it->extra)),
-	       DB_S(t->received_at), DB_S(attachments(a, it)));
+	       DB_S(t->received_at), DB_S(attachments(a, it)),
+	       DB_I((int64_t)place)); /* several in one call keep their order */
 	db_add(b,
 	       "update channel_accounts set last_in_at = now() "
 	       "where id = $1 and (last_in_at is null or last_in_at < now() - interval '1 minute')",
@@ -121,7 +124,7 @@ static void add_items(struct db_batch *b, struct channel_task *t, const struct c
 	for (size_t i = 0; i < n; i++) {
 		receipts[i] = -1;
 		if (v[i].kind == CHANNEL_MESSAGE)
-			add_message(b, t, &v[i]);
+			add_message(b, t, &v[i], i);
 		else if (v[i].kind == CHANNEL_RECEIPT)
 			receipts[i] = add_receipt(b, t, &v[i]);
 		else

@@ -256,6 +256,8 @@ static void send_whatsapp(void)
 {
 	struct sv id = draft(number, "Hello");
 
+	one("update conversations set last_inbound_at = now() - interval '25 hours' where channel_account_id = $1 returning id",
+	    number);
 	is_int(begin("send_message", "message_id", id, false), CHANNEL_DONE, "INB-103 nothing is sent outside the window");
 	is_sv(state(id), SV("FAILED 131047"), "INB-101 INB-103 and the message says why");
 	id = one("insert into messages (organization_id, conversation_id, direction, message_type, metadata) "
