@@ -13,6 +13,8 @@
 
 #define DISPATCH_MAX 1000
 #define IDLE_MS 200      /* nothing depends on a notification: so late at most */
+#define ALERT_MS 20      /* the same while there is traffic, for so long after it: */
+#define ALERT_FOR_MS 1000
 #define DOWN_MS 250      /* between attempts to reach the database */
 #define REAP_MS 5000
 #define PURGE_MS 600000
@@ -28,6 +30,7 @@ struct loop {
 	bool asleep;   /* our row stands in job.sleepers, so writers notify */
 	bool down;     /* the database is out of reach */
 	int64_t next_turn, next_reap, next_purge; /* ms of the monotonic clock */
+	int64_t last_busy;
 };
 
 static volatile sig_atomic_t stopping;
@@ -102,7 +105,12 @@ static bool turn(struct loop *l)
 	event_publish(l->w.net, b, events);
 	l->busy = job_start_taken(l->jobs, b) > 0;
 	l->busy |= db_rows(b, events) > 0;
-	l->next_turn = now_ms() + IDLE_MS;
+	l->next_turn = now_ms();
+	if (l->busy)
+		l->last_busy = l->next_turn;
+	/* A writer that looked for our row just before it stood commits just
+	 * after we looked for work; under traffic that happens all the time. */
+	l->next_turn += l->next_turn - l->last_busy < ALERT_FOR_MS ? ALERT_MS : IDLE_MS;
 	return true;
 }
 
