@@ -168,11 +168,12 @@ static void work(struct loop *l)
 		}
 		l->busy = true; /* ends make events */
 	}
-	if (now >= l->next_reap)
+	if (!l->down && now >= l->next_reap)
 		reap(l);
-	if (now >= l->next_purge)
+	if (!l->down && now >= l->next_purge)
 		purge(l);
-	if (!l->down && (l->busy || l->notified || now >= l->next_turn) && !turn(l))
+	/* When it was down, this turn is the attempt to reach it again. */
+	if ((l->busy || l->notified || now >= l->next_turn) && !turn(l))
 		return;
 	if (!l->down && !l->busy && !l->asleep)
 		fall_asleep(l);
