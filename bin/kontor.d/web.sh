@@ -99,7 +99,7 @@ nginx_main() {
 }
 
 nginx_ensure() {
-	local changed= out
+	local changed="" out
 	[ -e "$NGINX_MODULE" ] || die "nginx's module nchan is missing" "apt-get install libnginx-mod-nchan"
 	nginx_write kontor-http.conf && changed=yes
 	nginx_write kontor.conf && changed=yes
