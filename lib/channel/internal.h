@@ -63,6 +63,8 @@ bool channel_task_account(struct channel_task *t, const struct db_batch *b, int 
 struct sv channel_text(struct arena *a, const json_t *o, const char *path);
 const json_t *channel_at(const json_t *o, const char *path);
 int64_t channel_number(const json_t *o, const char *path);
+/* Seconds since 1970 as milliseconds; 0 when absent or beyond reason. */
+int64_t channel_moment(const json_t *o, const char *path);
 /* The tree as compact text. */
 struct sv channel_dump(struct arena *a, const json_t *j);
 /* Copy a member into a metadata object under a name, when it is there. */

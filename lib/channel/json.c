@@ -109,6 +109,13 @@ int64_t channel_number(const json_t *o, const char *path)
 	return n;
 }
 
+int64_t channel_moment(const json_t *o, const char *path)
+{
+	int64_t seconds = channel_number(o, path);
+
+	return seconds > 0 && seconds < 1LL << 40 ? seconds * 1000 : 0;
+}
+
 struct sv channel_dump(struct arena *a, const json_t *j)
 {
 	char *text = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY);

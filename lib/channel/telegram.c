@@ -228,7 +228,7 @@ static void read_message(struct arena *a, const json_t *m, bool edit, struct cha
 	}
 	it->kind = CHANNEL_MESSAGE;
 	it->extra = channel_json_keep(a, json_object());
-	it->at = channel_number(m, edit ? "edit_date" : "date") * 1000;
+	it->at = channel_moment(m, edit ? "edit_date" : "date");
 	read_people(a, m, json_object_get(m, "from"), it);
 	read_content(a, m, it);
 	read_relations(a, m, it);

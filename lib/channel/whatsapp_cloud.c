@@ -205,7 +205,7 @@ static void read_message(struct arena *a, const json_t *value, const json_t *m,
 	it->thread = from;
 	it->handle = e164(a, from);
 	it->display_name = profile_name(a, value, from);
-	it->at = channel_number(m, "timestamp") * 1000;
+	it->at = channel_moment(m, "timestamp");
 	it->type = channel_text(a, m, "type");
 	channel_set(it->extra, "wa_id", from);
 	channel_set(it->extra, "reply_to", channel_text(a, m, "context.id"));
@@ -262,7 +262,7 @@ static void read_status(struct arena *a, const json_t *s, struct channel_items *
 	it->kind = CHANNEL_RECEIPT;
 	it->provider_id = id;
 	it->status = status;
-	it->at = channel_number(s, "timestamp") * 1000;
+	it->at = channel_moment(s, "timestamp");
 	if (uuid_valid(ours))
 		it->message_id = ours;
 	if (sv_eq(status, SV("FAILED"))) {
