@@ -45,7 +45,8 @@ enum channel_next channel_later(struct channel_step *out, int after, struct sv t
 enum channel_next channel_retry(const struct channel_task *t, struct channel_step *out, int after,
 				struct sv text);
 /* Add the statement that writes what went wrong at the account. */
-void channel_account_error(struct db_batch *b, struct sv account, struct sv error, bool disconnected);
+void channel_account_error(struct db_batch *b, struct sv account, struct sv error,
+			   bool disconnected);
 
 /* The account of a task from the columns account, external_id, settings,
  * secrets of one row. False: no such type of channel here. */
