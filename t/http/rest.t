@@ -131,7 +131,7 @@ is(names($r), 'Mia Sara', 'Range');
 $r = proxy(GET => 'contacts', [source => "eq.$mark", offset => 9], headers => { Prefer => 'count=exact' });
 is("$r->{status} $r->{json}{code}", '416 PGRST103', 'beyond the end');
 $r = proxy(HEAD => 'contacts', [source => "eq.$mark"], headers => { Prefer => 'count=exact' });
-is("$r->{status} $r->{headers}{'content-range'} [$r->{content}]", '200 0-2/3 []', 'HEAD counts without a body');
+is("$r->{status} $r->{headers}{'content-range'} [" . ($r->{content} // '') . ']', '200 0-2/3 []', 'HEAD counts without a body');
 $r = proxy(GET => 'contacts', [id => "eq.$sara->{id}"], headers => { Accept => 'application/vnd.pgrst.object+json' });
 is($r->{json}{first_name}, 'Sara', 'a single object');
 $r = proxy(GET => 'contacts', [source => "eq.$mark"], headers => { Accept => 'application/vnd.pgrst.object+json' });
@@ -244,9 +244,8 @@ is($r->{status}, 401, 'the public key alone gives no data');
 $r = api(GET => '/rest/v1/contacts?limit=1', apikey => $mine->{api_key});
 is($r->{status}, 401, 'API-15 cg_ keys are for the proxy');
 $r = api(GET => "$base/contacts?limit=1", key => 'cg_wrong');
-is("$r->{status} $r->{json}{message} $r->{json}{code}", '401 Invalid or expired API key INVALID_API_KEY', 'API-16 a wrong key')
-	if $r->{json}{code} eq 'INVALID_API_KEY';
-is("$r->{status} $r->{json}{message}", '401 Invalid or expired API key', 'API-16 an unknown key');
+is("$r->{status} $r->{json}{message} $r->{json}{code}", '401 Invalid or expired API key INVALID_API_KEY',
+	'API-16 an unknown key');
 $r = api(GET => "$base/contacts?select=id&limit=1", bearer => $jwt);
 is($r->{status}, 200, 'API-12 the proxy takes a session token too');
 $r = api(GET => $base . '/', key => $mine->{api_key});
@@ -275,7 +274,7 @@ $r = rest(POST => 'companies', [columns => 'name,tags', select => 'name,tags'], 
 	headers => { Prefer => 'missing=default,return=representation' });
 is_deeply($r->{json}, [{ name => "D1 $mark", tags => ['a'] }, { name => "D2 $mark", tags => [] }], 'columns= and missing=default');
 $r = rest(PATCH => 'companies', [id => "eq.$id"], json => { city => 'Bonn' });
-is("$r->{status} [$r->{content}]", '204 []', 'a minimal PATCH is 204');
+is("$r->{status} [" . ($r->{content} // '') . ']', '204 []', 'a minimal PATCH is 204');
 $r = rest(PATCH => 'companies', [name => "like.*$mark"], json => { city => 'Ulm' },
 	headers => { Prefer => 'return=representation', Accept => 'application/vnd.pgrst.object+json' });
 is("$r->{status} $r->{json}{code}", '406 PGRST116', 'a single object of many');
@@ -374,7 +373,8 @@ for my $table (qw(users sessions jobs)) {
 $r = proxy(GET => 'contacts', [select => 'id', first_name => "eq.'; drop table contacts; --"]);
 is("$r->{status} $r->{content}", '200 []', 'SQL in a value is a value');
 $r = proxy(GET => 'contacts', [select => 'a"; drop table contacts; --:id', limit => 1]);
-is($r->{status}, 400, 'SQL in an alias is no alias');
+is($r->{status}, 200, 'SQL in an alias is a name');
+is(psql('select count(*) from contacts'), $before, 'and nothing else');
 $r = proxy(GET => 'contacts', [first_name => "eq.\xff"]);
 is($r->{status}, 400, 'bytes that are no UTF-8');
 $r = proxy(POST => 'contacts', [], body => '[' x 5000, type => 'application/json');
