@@ -6,6 +6,7 @@
 
 const struct http_route api_routes[] = {
 	{ VERBS, "/rest/v1/*", rest_table, HTTP_BEARER, 0, ROWS_MAX },
+	{ VERBS, "/functions/v1/rest-api-proxy", rest_proxy, HTTP_API_KEY, 0, ROWS_MAX },
 	{ VERBS, "/functions/v1/rest-api-proxy/*", rest_proxy, HTTP_API_KEY, 0, ROWS_MAX },
 	{ HTTP_POST, "/auth/v1/token", auth_token, HTTP_PUBLIC, HTTP_CORS, FORM_MAX },
 	{ HTTP_POST, "/auth/v1/logout", auth_logout, HTTP_BEARER, 0, FORM_MAX },

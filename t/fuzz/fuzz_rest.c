@@ -1,7 +1,7 @@
 /*
  * Any request to the REST engine, up to its SQL: METHOD TARGET NUL QUERY NUL
  * BODY NUL PREFER. The SQL may hold nothing that was sent but aliases, which
- * are quoted: an even number of quotes says that none was left open.
+ * are quoted: no quote may be left open, and no statement end outside of one.
  */
 #include "base/log.h"
 #include "t/unit/rest_schema.h"
@@ -10,13 +10,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void check(const struct rest_statement *s)
 {
-	size_t quotes = 0, params = 0;
+	size_t params = 0;
+	char within = 0;
 
 	for (size_t i = 0; i < s->sql.n; i++) {
-		quotes += s->sql.p[i] == '"';
-		params += s->sql.p[i] == '$' && quotes % 2 == 0;
+		char c = s->sql.p[i];
+
+		if (within)
+			within = c == within ? 0 : within;
+		else if (c == '"' || c == '\'')
+			within = c;
+		else if (c == ';' || c == '\\')
+			__builtin_trap();
+		else
+			params += c == '$';
 	}
-	if (quotes % 2 || params < s->n)
+	if (within || params < s->n)
 		__builtin_trap();
 }
 

@@ -100,7 +100,8 @@ static enum status refresh(struct http_request *rq, struct http_response *rs, js
 	if (db_run(b, e))
 		return e->status;
 	if (!db_rows(b, found)) {
-		err_set(e, rq->arena, ST_BAD_INPUT, "Invalid Refresh Token: it is unknown, used or expired");
+		err_set(e, rq->arena, ST_BAD_INPUT,
+			"Invalid Refresh Token: it is unknown, used or expired");
 		e->code = SV("refresh_token_not_found");
 		e->hint = SV("Session expired: sign in again");
 		return e->status;
@@ -146,7 +147,8 @@ static enum status open_session(struct http_request *rq, struct auth_session *s,
 	s->refresh_token = crypto_token_new(rq->arena, "");
 	db_as_self(b);
 	made = db_add(b,
-		      "select * from auth.login_ok($1, $2, 'refresh', $3, $4, make_interval(secs => $5))",
+		      "select * from auth.login_ok($1, $2, 'refresh', $3, $4,"
+		      " make_interval(secs => $5))",
 		      DB_S(s->user_id), DB_S(crypto_token_hash(rq->arena, s->refresh_token)),
 		      DB_S(rq->user_agent), DB_S(rq->remote_addr), DB_I(REFRESH_SECONDS));
 	if (db_run(b, e))
