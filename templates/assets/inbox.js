@@ -72,13 +72,13 @@ function markCurrent() {
 // Rows that changed: in their place by time, or out when the view has them no more.
 function placeRows(html, ids) {
 	const list = rows();
-	const fresh = new Map([...parse(html).querySelectorAll('.row')].map((row) => [row.dataset.id, row]));
-	const focus = document.activeElement?.closest?.('.row')?.dataset.id;
+	const fresh = new Map([...parse(html).querySelectorAll('.talk-row')].map((row) => [row.dataset.id, row]));
+	const focus = document.activeElement?.closest?.('.talk-row')?.dataset.id;
 	for (const id of ids) {
 		const old = document.getElementById(`row-${id}`), row = fresh.get(id);
 		if (!row) { old?.remove(); continue; }
 		if (row.classList.contains('is-unread')) row.classList.add('is-new');
-		const after = [...list.querySelectorAll('.row')].find((other) => other !== old && Number(other.dataset.at) <= Number(row.dataset.at));
+		const after = [...list.querySelectorAll('.talk-row')].find((other) => other !== old && Number(other.dataset.at) <= Number(row.dataset.at));
 		// Behind the last loaded row it will come with the next page.
 		if (!old && !after && list.querySelector('.rows-more')) continue;
 		old?.remove();
@@ -124,7 +124,7 @@ async function loadMore() {
 	delete more.dataset.busy;
 	if (html === null) return;
 	const fresh = parse(html);
-	for (const row of fresh.querySelectorAll('.row'))
+	for (const row of fresh.querySelectorAll('.talk-row'))
 		if (document.getElementById(row.id)) row.remove();
 	more.replaceWith(fresh);
 	markCurrent();

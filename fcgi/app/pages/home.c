@@ -35,7 +35,8 @@ static const char bookings_sql[] =
 /* Among the last few hundred, so that a flood of messages costs nothing here. */
 static const char events_sql[] =
 	"select l.label, l.icon, coalesce(e.data ->> 'title', e.data ->> 'name', e.data ->> 'guest_name',"
-	"	nullif(trim(coalesce(e.data ->> 'first_name', '') || ' ' || coalesce(e.data ->> 'last_name', '')), '')) as subject,"
+	"	nullif(trim(coalesce(e.data ->> 'first_name', '') || ' ' || coalesce(e.data ->> 'last_name', '')), ''),"
+	"	left(e.data ->> 'content', 100), app.person(k.first_name, k.last_name, k.phones, k.emails)) as subject,"
 	" case e.record_type when 'deal' then '/deals/' when 'contact' then '/contacts/' when 'company' then '/companies/'"
 	"	when 'conversation' then '/inbox/' end || e.record_id as href,"
 	" app.short_time(e.created_at, (select app.zone())) as time,"
@@ -48,6 +49,8 @@ static const char events_sql[] =
 	"	('booking.cancelled', 'Booking cancelled', 'calendar'), ('quote.sent', 'Quote sent', 'file-invoice'),"
 	"	('quote.viewed', 'Quote viewed', 'eye'), ('quote.accepted', 'Quote accepted', 'circle-check'),"
 	"	('quote.declined', 'Quote declined', 'x')) l (type, label, icon) on l.type = e.type"
+	" left join contacts k on k.organization_id = e.organization_id and e.record_type = 'conversation'"
+	"	and k.id = (e.data ->> 'contact_id')::uuid"
 	" left join profiles p on p.organization_id = e.organization_id and p.id = e.actor_id"
 	" order by e.seq desc limit 8";
 

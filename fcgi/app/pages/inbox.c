@@ -29,14 +29,15 @@
 
 static const struct view {
 	const char *name, *label, *sql;
+	bool in_menu; /* there is room for five */
 } views[] = {
 	{ "open", "Open", LIST_ROWS "r.is_open" LIST_PAGE },
 	{ "unread", "Unread", LIST_ROWS "r.unread_count > 0" LIST_PAGE },
 	{ "mine", "Mine", LIST_ROWS "r.is_open and r.assignee_id = (select auth.uid())" LIST_PAGE },
 	{ "unassigned", "Unassigned", LIST_ROWS "r.is_open and r.assignee_id is null" LIST_PAGE },
-	{ "starred", "Starred", LIST_ROWS "r.is_important" LIST_PAGE },
+	{ "starred", "Starred", LIST_ROWS "r.is_important" LIST_PAGE, true },
 	{ "closed", "Closed", LIST_ROWS "not r.is_open" LIST_PAGE },
-	{ "all", "All", LIST_ROWS "true" LIST_PAGE },
+	{ "all", "All", LIST_ROWS "true" LIST_PAGE, true },
 };
 
 /* INB-25, INB-26: a search goes over all conversations of the contacts found. */
@@ -124,11 +125,11 @@ static struct sv list_query(struct arena *a, const struct list *l, const char *v
 
 static void set_views(struct arena *a, struct tmpl_value *page, const struct list *l)
 {
-	struct tmpl_value *list = tmpl_set_list(page, "views");
+	struct tmpl_value *tabs = tmpl_set_list(page, "views"), *menu = tmpl_set_list(page, "more_views");
 
 	for (size_t i = 0; i < sizeof(views) / sizeof(*views); i++) {
 		struct list other = { .channel = l->channel };
-		struct tmpl_value *v = tmpl_push_map(list);
+		struct tmpl_value *v = tmpl_push_map(views[i].in_menu ? menu : tabs);
 
 		tmpl_set_text(v, "label", sv_from(views[i].label));
 		tmpl_set_text(v, "query", list_query(a, &other, views[i].name));
@@ -155,7 +156,7 @@ static void set_list(struct http_request *rq, struct tmpl_value *page, const str
 	web_set_rows(page, "channels", b, kinds);
 	tmpl_set_text(page, "view", sv_from(l->view->name));
 	tmpl_set_text(page, "view_label", sv_from(l->view->label));
-	tmpl_set_bool(page, "is_first_view", l->view == &views[0]);
+	tmpl_set_bool(page, "is_menu_on", l->channel.n || (!l->q.n && l->view->in_menu));
 	tmpl_set_text(page, "channel", l->channel);
 	tmpl_set_text(page, "q", l->q);
 	tmpl_set_text(page, "query", query);
