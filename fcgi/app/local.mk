@@ -8,3 +8,9 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/pages/contacts.c \
 	fcgi/app/pages/login.c \
 	fcgi/app/pages/notes.c
+fcgi_app_kontor_app_SOURCES += \
+	fcgi/app/pages/files.c \
+	fcgi/app/pages/home.c \
+	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
+	fcgi/app/pages/inbox_post.c \
+	fcgi/app/pages/live.c

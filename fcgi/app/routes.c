@@ -1,6 +1,8 @@
 #include "fcgi/app/routes.h"
 
 #define FORM_MAX (256 * 1024)
+/* Files of 25 MiB and the form around them. */
+#define UPLOAD_MAX (26 * 1024 * 1024)
 
 const struct http_route app_routes[] = {
 	{ HTTP_GET, "/login", login_page, HTTP_PUBLIC },
@@ -17,5 +19,26 @@ const struct http_route app_routes[] = {
 	{ HTTP_POST, "/contacts/:id/delete", contact_delete, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
 	{ HTTP_POST, "/contacts/:id/notes", contact_note, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
 	{ HTTP_GET, "/timeline/:kind/:id", timeline_fragment, HTTP_STAFF },
+
+	{ HTTP_GET, "/", home_page, HTTP_STAFF },
+	{ HTTP_GET, "/live", live_stream, HTTP_STAFF, HTTP_JSON_ERR },
+	{ HTTP_GET, "/files/:id", file_page, HTTP_STAFF },
+
+	{ HTTP_GET, "/inbox", inbox_page, HTTP_STAFF },
+	{ HTTP_GET, "/inbox/list", inbox_list, HTTP_STAFF },
+	{ HTTP_GET, "/inbox/rows", inbox_rows, HTTP_STAFF },
+	{ HTTP_GET, "/inbox/count", inbox_count, HTTP_STAFF, HTTP_JSON_ERR },
+	{ HTTP_GET, "/inbox/:id", inbox_talk_page, HTTP_STAFF },
+	{ HTTP_GET, "/inbox/:id/items", inbox_items, HTTP_STAFF },
+	{ HTTP_GET, "/inbox/:id/state", inbox_state, HTTP_STAFF },
+	{ HTTP_POST, "/inbox/:id/messages", inbox_reply, HTTP_STAFF, HTTP_CSRF, UPLOAD_MAX },
+	{ HTTP_POST, "/inbox/:id/messages/:message/retry", inbox_retry, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/inbox/:id/notes", inbox_note, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/inbox/:id/assign", inbox_assign, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/inbox/:id/status", inbox_status, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/inbox/:id/star", inbox_star, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/inbox/:id/read", inbox_read, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/inbox/:id/deals", inbox_deal, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+
 	{ 0 },
 };

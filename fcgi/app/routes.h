@@ -19,5 +19,16 @@ http_handler contacts_page, contacts_options;
 http_handler contact_page, contact_delete;
 http_handler contact_new, contact_create, contact_edit, contact_save;
 http_handler contact_note, company_note, deal_note, timeline_fragment;
+/* pages/home.c */
+http_handler home_page;
+/* pages/inbox.c */
+http_handler inbox_page, inbox_talk_page, inbox_list, inbox_rows, inbox_items, inbox_state, inbox_count;
+/* pages/inbox_post.c */
+http_handler inbox_reply, inbox_retry, inbox_note, inbox_assign, inbox_status, inbox_star, inbox_read,
+	inbox_deal;
+/* pages/files.c */
+http_handler file_page;
+/* pages/live.c */
+http_handler live_stream;
 
 #endif
