@@ -6,5 +6,9 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/pages/contact.c \
 	fcgi/app/pages/contact_form.c \
 	fcgi/app/pages/contacts.c \
+	fcgi/app/pages/deal.c \
+	fcgi/app/pages/deal_form.c \
+	fcgi/app/pages/deal_move.c \
+	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
 	fcgi/app/pages/login.c \
 	fcgi/app/pages/notes.c

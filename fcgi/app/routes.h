@@ -20,4 +20,9 @@ http_handler contact_page, contact_delete;
 http_handler contact_new, contact_create, contact_edit, contact_save;
 http_handler contact_note, company_note, deal_note, timeline_fragment;
 
+/* pages/deals.c, deal.c, deal_form.c, deal_move.c */
+http_handler deals_page, deals_cards, deal_move;
+http_handler deal_page, deal_delete;
+http_handler deal_new, deal_create, deal_edit, deal_save;
+
 #endif
