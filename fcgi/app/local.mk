@@ -3,6 +3,9 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/main.c \
 	fcgi/app/routes.c fcgi/app/routes.h \
 	fcgi/app/crm.c fcgi/app/crm.h fcgi/app/list.c fcgi/app/form.c \
+	fcgi/app/pages/companies.c \
+	fcgi/app/pages/company.c \
+	fcgi/app/pages/company_form.c \
 	fcgi/app/pages/contact.c \
 	fcgi/app/pages/contact_form.c \
 	fcgi/app/pages/contacts.c \

@@ -17,6 +17,16 @@ const struct http_route app_routes[] = {
 	{ HTTP_POST, "/contacts/:id/delete", contact_delete, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
 	{ HTTP_POST, "/contacts/:id/notes", contact_note, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
 
+	{ HTTP_GET, "/companies", companies_page, HTTP_STAFF },
+	{ HTTP_GET, "/companies/options", companies_options, HTTP_STAFF },
+	{ HTTP_GET, "/companies/new", company_new, HTTP_STAFF },
+	{ HTTP_POST, "/companies/new", company_create, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_GET, "/companies/:id", company_page, HTTP_STAFF },
+	{ HTTP_GET, "/companies/:id/edit", company_edit, HTTP_STAFF },
+	{ HTTP_POST, "/companies/:id/edit", company_save, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/companies/:id/delete", company_delete, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/companies/:id/notes", company_note, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+
 	{ HTTP_GET, "/deals", deals_page, HTTP_STAFF },
 	{ HTTP_GET, "/deals/cards", deals_cards, HTTP_STAFF },
 	{ HTTP_GET, "/deals/new", deal_new, HTTP_STAFF },

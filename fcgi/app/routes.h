@@ -20,6 +20,11 @@ http_handler contact_page, contact_delete;
 http_handler contact_new, contact_create, contact_edit, contact_save;
 http_handler contact_note, company_note, deal_note, timeline_fragment;
 
+/* pages/companies.c, company.c, company_form.c */
+http_handler companies_page, companies_options;
+http_handler company_page, company_delete;
+http_handler company_new, company_create, company_edit, company_save;
+
 /* pages/deals.c, deal.c, deal_form.c, deal_move.c */
 http_handler deals_page, deals_cards, deal_move;
 http_handler deal_page, deal_delete;
