@@ -83,7 +83,7 @@ int timeline_add(struct db_batch *b, const char *kind, struct sv id, struct sv b
 		"select x.at as raw_at, x.kind, x.type, x.record_type, x.record_id, x.body, x.subject, x.changes,"
 		" x.kind = 'note' as is_note, x.record_type = 'deal' as is_deal,"
 		" x.record_type = 'conversation' as is_conversation, x.record_id <> $2::uuid as is_other,"
-		" coalesce(internal.person(p.first_name, p.last_name, p.email), 'Kontor') as actor,"
+		" case when p.id is null then 'Kontor' else internal.person(p.first_name, p.last_name, p.email) end as actor,"
 		" case when p.id is not null then internal.initials(p.first_name, p.last_name, p.email) end as initials,"
 		" case x.type when 'contact.created' then 'added this contact' when 'company.created' then 'added this company'"
 		"	when 'deal.created' then 'opened the deal' when 'deal.updated' then 'changed the deal'"

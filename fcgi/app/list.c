@@ -199,5 +199,6 @@ void list_show(const struct list *l, struct tmpl_value *page, const struct db_ba
 	}
 	tmpl_set_bool(list, "filtered", filtered);
 	add_kept(l, &query);
+	add_parameter(&query, "sort", http_query(l->rq, "sort"));
 	tmpl_set_text(list, "query", arena_sv(l->rq->arena, buf_sv(&query)));
 }

@@ -3,9 +3,16 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/main.c \
 	fcgi/app/routes.c fcgi/app/routes.h \
 	fcgi/app/crm.c fcgi/app/crm.h fcgi/app/list.c fcgi/app/form.c \
+	fcgi/app/pages/companies.c \
+	fcgi/app/pages/company.c \
+	fcgi/app/pages/company_form.c \
 	fcgi/app/pages/contact.c \
 	fcgi/app/pages/contact_form.c \
 	fcgi/app/pages/contacts.c \
+	fcgi/app/pages/deal.c \
+	fcgi/app/pages/deal_form.c \
+	fcgi/app/pages/deal_move.c \
+	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
 	fcgi/app/pages/login.c \
 	fcgi/app/pages/notes.c
 fcgi_app_kontor_app_SOURCES += \

@@ -18,6 +18,28 @@ const struct http_route app_routes[] = {
 	{ HTTP_POST, "/contacts/:id/edit", contact_save, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
 	{ HTTP_POST, "/contacts/:id/delete", contact_delete, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
 	{ HTTP_POST, "/contacts/:id/notes", contact_note, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+
+	{ HTTP_GET, "/companies", companies_page, HTTP_STAFF },
+	{ HTTP_GET, "/companies/options", companies_options, HTTP_STAFF },
+	{ HTTP_GET, "/companies/new", company_new, HTTP_STAFF },
+	{ HTTP_POST, "/companies/new", company_create, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_GET, "/companies/:id", company_page, HTTP_STAFF },
+	{ HTTP_GET, "/companies/:id/edit", company_edit, HTTP_STAFF },
+	{ HTTP_POST, "/companies/:id/edit", company_save, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/companies/:id/delete", company_delete, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/companies/:id/notes", company_note, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+
+	{ HTTP_GET, "/deals", deals_page, HTTP_STAFF },
+	{ HTTP_GET, "/deals/cards", deals_cards, HTTP_STAFF },
+	{ HTTP_GET, "/deals/new", deal_new, HTTP_STAFF },
+	{ HTTP_POST, "/deals/new", deal_create, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_GET, "/deals/:id", deal_page, HTTP_STAFF },
+	{ HTTP_GET, "/deals/:id/edit", deal_edit, HTTP_STAFF },
+	{ HTTP_POST, "/deals/:id/edit", deal_save, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/deals/:id/move", deal_move, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/deals/:id/delete", deal_delete, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/deals/:id/notes", deal_note, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+
 	{ HTTP_GET, "/timeline/:kind/:id", timeline_fragment, HTTP_STAFF },
 
 	{ HTTP_GET, "/", home_page, HTTP_STAFF },

@@ -31,4 +31,14 @@ http_handler file_page;
 /* pages/live.c */
 http_handler live_stream;
 
+/* pages/companies.c, company.c, company_form.c */
+http_handler companies_page, companies_options;
+http_handler company_page, company_delete;
+http_handler company_new, company_create, company_edit, company_save;
+
+/* pages/deals.c, deal.c, deal_form.c, deal_move.c */
+http_handler deals_page, deals_cards, deal_move;
+http_handler deal_page, deal_delete;
+http_handler deal_new, deal_create, deal_edit, deal_save;
+
 #endif
