@@ -398,7 +398,6 @@ declare
 	moved uuid;
 	first date;
 	last date;
-	following timestamptz;
 begin
 	select * into t from public.public_event_type(host, type_slug);
 	if not found then
@@ -407,11 +406,8 @@ begin
 	z := internal.zone(zone, t.timezone);
 	select b.id into moved from public.bookings b
 		where b.organization_id = t.organization_id and b.event_type_id = t.id and b.confirmation_token = token;
-	if month is null then
-		following := internal.next_slot(t.organization_id, t.id, coalesce(chosen::timestamp at time zone z, now()), moved);
-		month := coalesce(chosen, (coalesce(following, now()) at time zone z)::date);
-	end if;
-	first := date_trunc('month', month::timestamp)::date;
+	first := date_trunc('month', coalesce(month, chosen,
+		(coalesce(internal.next_slot(t.organization_id, t.id, now(), moved), now()) at time zone z)::date)::timestamp)::date;
 	last := (first + interval '1 month')::date - 1;
 	return query
 		-- The guest's days are not the host's: look one further on both sides.
