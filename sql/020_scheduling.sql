@@ -211,7 +211,9 @@ language plpgsql security definer set search_path = ''
 as $$
 begin
 	perform job.enqueue(new.organization_id, 'booking_mail', new.id || ':' || new.sequence,
-		jsonb_build_object('token', new.confirmation_token, 'sequence', new.sequence, 'by', auth.uid(),
+		jsonb_build_object('token', new.confirmation_token, 'sequence', new.sequence,
+			-- Nobody is told what he did himself.
+			'tell_host', auth.uid() is distinct from new.profile_id,
 			'what', case when new.status = 'cancelled' then 'cancelled' when tg_op = 'INSERT' then 'created'
 				else 'rescheduled' end));
 	return null;
@@ -484,6 +486,7 @@ declare
 	person uuid;
 	normal text := internal.phone_normalized(nullif(trim(phone), ''));
 begin
+	name := trim(regexp_replace(name, '[[:cntrl:]]+', ' ', 'g')); -- it goes into headers of mails
 	select e.*, p.timezone as zone, pt.name as host_name, pt.organization_name into t
 		from public.public_event_type(host, type_slug) pt
 		join public.event_types e on e.organization_id = pt.organization_id and e.id = pt.id

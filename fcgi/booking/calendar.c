@@ -198,6 +198,7 @@ static void show_times(const struct calendar *c, struct tmpl_value *page, const 
 
 	tmpl_set_text(day, "name", name);
 	tmpl_set_text(day, "date", db_named(b, c->days, row, "day"));
+	tmpl_set_bool(day, "has_times", json_array_size(times) > 0);
 	list = tmpl_set_list(day, "times");
 	json_array_foreach(times, i, one) {
 		struct sv at = arena_sv(a, sv_from(json_string_value(json_object_get(one, "at"))));

@@ -12,6 +12,7 @@ enum status profile_page(struct http_request *rq, struct http_response *rs, stru
 	struct db_batch *b = web_batch(rq);
 	int s = db_add(b, profile_sql, DB_S(http_param(rq, "username")));
 	struct tmpl_value *page;
+	bool any;
 
 	if (db_run(b, e))
 		return e->status;
@@ -20,7 +21,9 @@ enum status profile_page(struct http_request *rq, struct http_response *rs, stru
 	page = web_page(rq, b);
 	web_set_row(page, "host", b, s, 0);
 	/* A host without event types is one row without a title. */
-	if (db_first(b, s, "slug").n)
+	any = db_first(b, s, "slug").n > 0;
+	tmpl_set_bool(page, "has_events", any);
+	if (any)
 		web_set_rows(page, "events", b, s);
 	tmpl_set_text(page, "username", http_param(rq, "username"));
 	return web_render(rq, rs, "booking/profile", page, e);

@@ -41,6 +41,21 @@ static bool truth(const struct db_batch *b, int stmt, const char *name)
 	return sv_eq(db_first(b, stmt, name), SV("t"));
 }
 
+/* What goes into headers of mails is one line. */
+static struct sv line(const struct db_batch *b, int stmt, const char *name)
+{
+	struct sv s = db_first(b, stmt, name);
+	char *copy;
+
+	if (mail_one_line(s))
+		return s;
+	copy = arena_dup(db_arena(b), s);
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)copy[i] < ' ' || copy[i] == 0x7f)
+			copy[i] = ' ';
+	return sv_make(copy, s.n);
+}
+
 bool booking_get(struct booking *out, const struct db_batch *b, int stmt)
 {
 	if (!db_rows(b, stmt))
@@ -51,17 +66,19 @@ bool booking_get(struct booking *out, const struct db_batch *b, int stmt)
 		.token = db_first(b, stmt, "token"),
 		.username = db_first(b, stmt, "username"),
 		.slug = db_first(b, stmt, "slug"),
-		.event_title = db_first(b, stmt, "event_title"),
-		.host_name = db_first(b, stmt, "host_name"),
+		.event_title = line(b, stmt, "event_title"),
+		.host_name = line(b, stmt, "host_name"),
 		.host_email = db_first(b, stmt, "host_email"),
-		.organization_name = db_first(b, stmt, "organization_name"),
-		.guest_name = db_first(b, stmt, "guest_name"),
+		.organization_name = line(b, stmt, "organization_name"),
+		.guest_name = line(b, stmt, "guest_name"),
 		.guest_email = db_first(b, stmt, "guest_email"),
 		.guest_notes = db_first(b, stmt, "guest_notes"),
 		.status = db_first(b, stmt, "status"),
 		.location = db_first(b, stmt, "place"),
 		.meeting_link = db_first(b, stmt, "meeting_link"),
 		.cancellation_reason = db_first(b, stmt, "cancellation_reason"),
+		.confirmation_message = db_first(b, stmt, "confirmation_message"),
+		.cancellation_message = db_first(b, stmt, "cancellation_message"),
 		.guest_when = db_first(b, stmt, "guest_when"),
 		.host_when = db_first(b, stmt, "host_when"),
 		.start_ms = number(b, stmt, "start_ms"),
