@@ -314,11 +314,14 @@ int main(void)
 	signals();
 	metrics_open("kontor-worker");
 	inside(&l, a);
+	l.w.templates = tmpl_set_open(conf_str(CONF_templates_dir));
+	tmpl_set_reload(l.w.templates, conf_bool(CONF_templates_reload));
 	l.next_purge = now_ms() + REAP_MS;
 	log_info("started", LOG_C("worker", l.w.name));
 	forever(&l);
 	wind_down(&l);
 	job_queue_free(l.jobs);
+	tmpl_set_free(l.w.templates);
 	db_free(l.w.db);
 	arena_free(l.arena);
 	arena_free(a);
