@@ -2,4 +2,13 @@ pkglibexec_PROGRAMS += fcgi/app/kontor-app
 fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/main.c \
 	fcgi/app/routes.c fcgi/app/routes.h \
-	fcgi/app/pages/login.c
+	fcgi/app/crm.c fcgi/app/crm.h fcgi/app/list.c fcgi/app/form.c \
+	fcgi/app/pages/contact.c \
+	fcgi/app/pages/contact_form.c \
+	fcgi/app/pages/contacts.c \
+	fcgi/app/pages/deal.c \
+	fcgi/app/pages/deal_form.c \
+	fcgi/app/pages/deal_move.c \
+	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
+	fcgi/app/pages/login.c \
+	fcgi/app/pages/notes.c

@@ -14,4 +14,15 @@ extern const struct http_route app_routes[];
 /* pages/login.c */
 http_handler login_page, login_submit, logout_submit;
 
+/* pages/contacts.c, contact.c, contact_form.c, notes.c */
+http_handler contacts_page, contacts_options;
+http_handler contact_page, contact_delete;
+http_handler contact_new, contact_create, contact_edit, contact_save;
+http_handler contact_note, company_note, deal_note, timeline_fragment;
+
+/* pages/deals.c, deal.c, deal_form.c, deal_move.c */
+http_handler deals_page, deals_cards, deal_move;
+http_handler deal_page, deal_delete;
+http_handler deal_new, deal_create, deal_edit, deal_save;
+
 #endif

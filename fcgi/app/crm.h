@@ -1,0 +1,151 @@
+/*
+ * crm: what the pages of contacts, companies, deals and settings share.
+ *
+ * - query: SQL composed of literals, with its values as parameters.
+ * - list: a page of rows with filters, sort orders and keyset paging.
+ * - form: fields as they came, checked, and shown again with their messages.
+ * - timeline: what happened to a record.
+ */
+#ifndef APP_CRM_H
+#define APP_CRM_H
+
+#include "web/web.h"
+
+/* ---- query ----------------------------------------------------------- */
+
+#define QUERY_VALUES 40
+
+struct query {
+	struct arena *arena;
+	struct buf sql; /* released with the arena */
+	struct db_value values[QUERY_VALUES];
+	size_t n;
+};
+
+void query_init(struct query *q, struct arena *a);
+/* `sql` is a literal, never anything that came from outside. */
+void query_add(struct query *q, const char *sql);
+/* `sql`, and behind it a parameter with this value. */
+void query_with(struct query *q, const char *sql, struct db_value value);
+/* As the next statement of the batch; returns its index. */
+int query_run(struct query *q, struct db_batch *b);
+
+/* ---- list ------------------------------------------------------------ */
+
+#define LIST_ROWS 50
+/* Rows are counted up to here; above, the page says "10,000+". */
+#define LIST_COUNTED 10000
+
+struct list_sort {
+	const char *name;  /* of the parameter `sort` */
+	const char *label;
+	const char *key;   /* SQL expression of one column, never null */
+	const char *type;  /* its type, as a cast: "::timestamptz" */
+	bool descending;
+};
+
+/* One kind of list: its sort orders (the first is the default) and the query
+ * parameters that paging and sorting keep. Both end with a NULL name. */
+struct list_kind {
+	const char *path;
+	const struct list_sort *sorts;
+	const char *const *kept;
+};
+
+struct list {
+	struct http_request *rq;
+	const struct list_kind *kind;
+	const struct list_sort *sort;
+	struct sv cursor_key, cursor_id; /* where this page begins; absent at the start */
+	bool backwards;                  /* the page ends there instead */
+	int64_t page;                    /* 1, 2 ...: for showing only */
+};
+
+void list_init(struct list *l, struct http_request *rq, const struct list_kind *kind);
+/*
+ * Between these two the caller writes the columns and the table (alias t),
+ * "where true", and its filters; they make a CTE `page` of the rows to show,
+ * with their sort key as k and place as rn. Behind it the caller selects from
+ * page where rn <= 50, ending with list_order.
+ *
+ *	list_begin(&l, &q);
+ *	query_add(&q, "t.* from contacts t where true");
+ *	...
+ *	list_end(&l, &q);
+ *	query_add(&q, "select p.id, p.k, p.total ... from page p where p.rn <= 50");
+ *	list_order(&l, &q);
+ */
+void list_begin(const struct list *l, struct query *q);
+void list_end(const struct list *l, struct query *q);
+void list_order(const struct list *l, struct query *q);
+/* Count what the filters leave, up to LIST_COUNTED: "select ... from (" and
+ * ") x"; the caller writes "select from ... where true" and its filters. */
+void list_count_begin(struct query *q);
+void list_count_end(struct query *q);
+/*
+ * Into the page: rows, list.{total, from, to, empty, previous, next, sorts,
+ * query} and every kept parameter as filter.NAME. `rows` must have the
+ * columns id, k (text) and total (rows of the CTE).
+ */
+void list_show(const struct list *l, struct tmpl_value *page, const struct db_batch *b, int rows,
+	       int count);
+/* A part of a page, asked for by htmx while the user types; not when the
+ * browser restores its history. */
+bool wants_fragment(const struct http_request *rq);
+/* Grid or table: parameter `view`, remembered in a cookie of that name. */
+bool wants_table(struct http_request *rq, struct http_response *rs, const char *cookie);
+
+/* ---- form ------------------------------------------------------------- */
+
+struct form {
+	struct http_request *rq;
+	struct tmpl_value *values; /* `form` of the page */
+	struct tmpl_value *errors; /* `errors` of the page: field to message */
+	int wrong;
+};
+
+void form_init(struct form *f, struct http_request *rq);
+/* A field without white space around it, kept for showing the form again. */
+struct sv form_text(struct form *f, const char *name);
+/* The same, and a message when it is empty. */
+struct sv form_required(struct form *f, const char *name, const char *message);
+/* An id or empty; anything else counts as empty. */
+struct sv form_id(struct form *f, const char *name);
+/* Digits with at most one point or comma and two decimals; empty is empty.
+ * The comma becomes a point, spaces go. */
+struct sv form_money(struct form *f, const char *name);
+struct sv form_date(struct form *f, const char *name);
+/* All values of a repeated field that are not empty, as a JSON array. */
+struct sv form_lines(struct form *f, const char *name);
+/* The comma-separated words of a field, as a JSON array. */
+struct sv form_words(struct form *f, const char *name);
+/* custom_key / custom_value pairs as a JSON object; shown again as `custom`. */
+struct sv form_custom(struct form *f);
+void form_error(struct form *f, const char *field, struct sv message);
+/* What the database refused becomes a message beside its field. False when the
+ * error is none that the user can mend in this form. */
+bool form_refused(struct form *f, const struct db_batch *b, const struct err *e);
+/* Page values `form` and `errors`, status 422. */
+void form_show(const struct form *f, struct tmpl_value *page, struct http_response *rs);
+
+/* ---- ids and answers ----------------------------------------------------- */
+
+/* The parameter :id of the route; ST_NOT_FOUND when it is no id. */
+enum status path_id(struct http_request *rq, const char *what, struct sv *id, struct err *e)
+	WARN_UNUSED;
+/* 303 to a path made of a literal, an id and a literal. */
+enum status redirect_to(struct http_request *rq, struct http_response *rs, const char *before,
+			struct sv id, const char *after);
+
+/* The statement that reads the team, with `selected` for the chosen id. */
+int team_add(struct db_batch *b, struct sv chosen);
+
+/* ---- timeline ------------------------------------------------------------ */
+
+/* The statement that reads it; kind is contact, company or deal. */
+int timeline_add(struct db_batch *b, const char *kind, struct sv id, struct sv before);
+/* `timeline` of the page, and timeline_more: where older entries begin. */
+void timeline_show(struct http_request *rq, struct tmpl_value *page, const char *kind,
+		   struct sv id, const struct db_batch *b, int stmt);
+
+#endif

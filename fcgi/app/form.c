@@ -1,0 +1,279 @@
+/* Forms: read, checked, shown again. */
+#include "fcgi/app/crm.h"
+
+#include "base/uuid.h"
+
+void form_init(struct form *f, struct http_request *rq)
+{
+	*f = (struct form){ .rq = rq, .values = tmpl_map(rq->arena), .errors = tmpl_map(rq->arena) };
+}
+
+void form_error(struct form *f, const char *field, struct sv message)
+{
+	tmpl_set_text(f->errors, field, message);
+	f->wrong++;
+}
+
+struct sv form_text(struct form *f, const char *name)
+{
+	struct sv value = sv_trim(http_form(f->rq, name));
+
+	tmpl_set_text(f->values, name, value);
+	return value;
+}
+
+struct sv form_required(struct form *f, const char *name, const char *message)
+{
+	struct sv value = form_text(f, name);
+
+	if (!value.n)
+		form_error(f, name, sv_from(message));
+	return value;
+}
+
+struct sv form_id(struct form *f, const char *name)
+{
+	struct sv value = form_text(f, name);
+
+	return uuid_valid(value) ? value : SV_NONE;
+}
+
+/* "12 500,50" is what many people type for 12500.50. */
+static struct sv plain_number(struct arena *a, struct sv typed)
+{
+	char *out = arena_alloc(a, typed.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < typed.n; i++)
+		if (typed.p[i] != ' ' && typed.p[i] != '_')
+			out[n++] = typed.p[i] == ',' ? '.' : typed.p[i];
+	return sv_make(out, n);
+}
+
+static bool is_money(struct sv s)
+{
+	ptrdiff_t point = sv_chr(s, '.');
+	size_t decimals = point < 0 ? 0 : s.n - (size_t)point - 1;
+
+	if (!s.n || s.n > 17 || decimals > 2 || point == 0)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if ((s.p[i] < '0' || s.p[i] > '9') && (ptrdiff_t)i != point)
+			return false;
+	return s.n - decimals <= 14;
+}
+
+struct sv form_money(struct form *f, const char *name)
+{
+	struct sv value = plain_number(f->rq->arena, form_text(f, name));
+
+	if (value.n && !is_money(value))
+		form_error(f, name, SV("Write a number such as 1250 or 1250.50"));
+	return value;
+}
+
+static bool is_date(struct sv s)
+{
+	if (s.n != 10 || s.p[4] != '-' || s.p[7] != '-')
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (i != 4 && i != 7 && (s.p[i] < '0' || s.p[i] > '9'))
+			return false;
+	return true;
+}
+
+struct sv form_date(struct form *f, const char *name)
+{
+	struct sv value = form_text(f, name);
+
+	if (value.n && !is_date(value))
+		form_error(f, name, SV("Write a date such as 2027-03-31"));
+	return value;
+}
+
+/* ---- lists of texts ---------------------------------------------------------- */
+
+static void add_to_array(struct buf *json, struct sv value)
+{
+	buf_addc(json, json->n ? ',' : '[');
+	buf_json(json, value);
+}
+
+static struct sv array_of(struct arena *a, struct buf *json)
+{
+	if (!json->n)
+		return SV("[]");
+	buf_addc(json, ']');
+	return arena_sv(a, buf_sv(json));
+}
+
+struct sv form_lines(struct form *f, const char *name)
+{
+	const struct http_pairs *all = http_form_all(f->rq);
+	struct tmpl_value *shown = tmpl_set_list(f->values, name);
+	buf_auto struct buf json = BUF_INIT;
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct sv value = sv_trim(all->v[i].value);
+
+		if (!sv_eq(all->v[i].name, sv_from(name)) || !value.n)
+			continue;
+		tmpl_push(shown, tmpl_text(f->rq->arena, value));
+		add_to_array(&json, value);
+	}
+	return array_of(f->rq->arena, &json);
+}
+
+struct sv form_words(struct form *f, const char *name)
+{
+	struct sv rest = http_form(f->rq, name);
+	struct tmpl_value *shown = tmpl_set_list(f->values, name);
+	buf_auto struct buf json = BUF_INIT;
+
+	while (sv_present(rest)) {
+		struct sv word = sv_trim(sv_cut(&rest, ','));
+
+		if (!word.n)
+			continue;
+		if (word.n > 50 * 4)
+			form_error(f, name, SV("A tag has at most 50 characters"));
+		tmpl_push(shown, tmpl_text(f->rq->arena, word));
+		add_to_array(&json, word);
+	}
+	return array_of(f->rq->arena, &json);
+}
+
+/* ---- custom fields -------------------------------------------------------------- */
+
+static bool is_key(struct sv s)
+{
+	if (!s.n || s.n > 64)
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '_'))
+			return false;
+	}
+	return true;
+}
+
+/* A label as a key: "Customer since" is customer_since (CON-54). */
+static struct sv as_key(struct arena *a, struct sv label)
+{
+	char *out = arena_dup(a, label);
+
+	for (size_t i = 0; i < label.n; i++) {
+		if (out[i] == ' ' || out[i] == '-')
+			out[i] = '_';
+		else if (out[i] >= 'A' && out[i] <= 'Z')
+			out[i] = (char)(out[i] - 'A' + 'a');
+	}
+	/* An existing key keeps its capitals. */
+	return is_key(label) ? label : sv_make(out, label.n);
+}
+
+static void add_pair(struct form *f, struct tmpl_value *shown, struct buf *json, struct sv label,
+		     struct sv value)
+{
+	struct tmpl_value *one = tmpl_push_map(shown);
+	struct sv key = as_key(f->rq->arena, label);
+
+	tmpl_set_text(one, "key", label);
+	tmpl_set_text(one, "value", value);
+	if (!is_key(key)) {
+		form_error(f, "custom_fields",
+			   SV("A field's name has letters, digits and underscores, at most 64"));
+		return;
+	}
+	buf_addc(json, json->n ? ',' : '{');
+	buf_json(json, key);
+	buf_addc(json, ':');
+	buf_json(json, value);
+}
+
+/* Keys and values come in turn, as the rows of the form stand. */
+struct sv form_custom(struct form *f)
+{
+	const struct http_pairs *all = http_form_all(f->rq);
+	struct tmpl_value *shown = tmpl_set_list(f->values, "custom");
+	struct sv key = SV_NONE;
+	buf_auto struct buf json = BUF_INIT;
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct sv value = sv_trim(all->v[i].value);
+
+		if (sv_eq(all->v[i].name, SV("custom_key")))
+			key = value;
+		else if (sv_eq(all->v[i].name, SV("custom_value")) && key.n)
+			add_pair(f, shown, &json, key, value);
+	}
+	if (!json.n)
+		return SV("{}");
+	buf_addc(&json, '}');
+	return arena_sv(f->rq->arena, buf_sv(&json));
+}
+
+/* ---- what the database refused ----------------------------------------------------- */
+
+/* Constraints whose name does not say enough. */
+static const struct {
+	const char *constraint, *field, *message;
+} refusals[] = {
+	{ "contacts_first_name_check", "first_name", "At most 100 characters" },
+	{ "contacts_last_name_check", "last_name", "At most 100 characters" },
+	{ "contacts_source_check", "source", "At most 50 characters" },
+	{ "contacts_description_check", "description", "At most 5,000 characters" },
+	{ "contacts_tags_check", "tags", "A tag has at most 50 characters" },
+	{ "contacts_custom_fields_check", "custom_fields", "Too much: 32 KB at most" },
+	{ "contacts_company_id_fkey", "company", "This company does not exist any more" },
+	{ "contacts_assignee_id_fkey", "assignee_id", "This person is not in the team any more" },
+	{ "companies_name_check", "name", "1 to 200 characters" },
+	{ "companies_description_check", "description", "At most 5,000 characters" },
+	{ "companies_tags_check", "tags", "A tag has at most 50 characters" },
+	{ "companies_custom_fields_check", "custom_fields", "Too much: 32 KB at most" },
+	{ "deals_title_check", "title", "1 to 200 characters" },
+	{ "deals_description_check", "description", "At most 5,000 characters" },
+	{ "deals_source_check", "source", "At most 50 characters" },
+	{ "deals_currency_check", "currency", "Three capital letters, such as EUR" },
+	{ "deals_probability_check", "probability", "0 to 100" },
+	{ "deals_tags_check", "tags", "A tag has at most 50 characters" },
+	{ "deals_custom_fields_check", "custom_fields", "Too much: 32 KB at most" },
+	{ "deals_contact_id_fkey", "contact", "This contact does not exist any more" },
+	{ "deals_company_id_fkey", "company", "This company does not exist any more" },
+	{ "deals_owner_id_fkey", "owner_id", "This person is not in the team any more" },
+	{ "deals_pipeline_id_fkey", "stage", "This pipeline does not exist any more" },
+	{ "pipelines_name_check", "name", "1 to 100 characters" },
+	{ "webhook_configurations_url_check", "url", "This is not an http(s) address" },
+	{ "webhook_configurations_events_check", "events", "Choose at least one event" },
+	{ "api_keys_name_check", "name", "1 to 100 characters" },
+	{ "profiles_username_key", "username", "Somebody else has this name" },
+	{ "profiles_first_name_check", "first_name", "At most 100 characters" },
+	{ "profiles_last_name_check", "last_name", "At most 100 characters" },
+};
+
+bool form_refused(struct form *f, const struct db_batch *b, const struct err *e)
+{
+	struct sv constraint = db_constraint(b);
+
+	if (e->status != ST_BAD_INPUT && e->status != ST_UNPROCESSABLE && e->status != ST_CONFLICT)
+		return false;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
+		if (sv_eq(constraint, sv_from(refusals[i].constraint))) {
+			form_error(f, refusals[i].field, sv_from(refusals[i].message));
+			return true;
+		}
+	}
+	form_error(f, e->field.n ? arena_dup(f->rq->arena, e->field) : "form", err_message(e));
+	if (e->hint.n)
+		tmpl_set_text(f->errors, "hint", e->hint);
+	return true;
+}
+
+void form_show(const struct form *f, struct tmpl_value *page, struct http_response *rs)
+{
+	tmpl_set(page, "form", f->values);
+	tmpl_set(page, "errors", f->errors);
+	rs->status = 422;
+}
