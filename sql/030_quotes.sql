@@ -96,6 +96,14 @@ as $$
 $$;
 grant execute on function internal.currency_decimals(text) to authenticated, service_role;
 
+-- "12,500.00" and "12,500": what people read.
+create function internal.money_text(amount numeric, decimals integer) returns text
+language sql immutable
+as $$
+	select to_char(amount, 'FM999G999G999G999G990' || case when decimals > 0 then 'D' || repeat('0', decimals) else '' end)
+$$;
+grant execute on function internal.money_text(numeric, integer) to authenticated, anon;
+
 -- ---- quotes ---------------------------------------------------------------------------
 
 create table public.quotes (
@@ -168,37 +176,117 @@ create table public.quote_lines (
 create index quote_lines_quote_idx on public.quote_lines (organization_id, quote_id, position, id);
 do $$ begin perform internal.tenant_table('public.quote_lines'); end $$;
 
--- The number, contact and company of the deal, and what must not change after sending.
+-- A quote goes forward only, and an answer is final.
+create function internal.quote_may_become(old_status text, new_status text) returns boolean
+language sql immutable
+as $$
+	select case
+		when old_status in ('Draft', 'Pending Approval', 'Approved')
+			then new_status in ('Draft', 'Pending Approval', 'Approved', 'Sent', 'Expired')
+		when old_status in ('Sent', 'Viewed') then new_status in ('Viewed', 'Accepted', 'Declined', 'Expired')
+		else false end
+$$;
+
+create function internal.quote_locked() returns void
+language plpgsql
+as $$
+begin
+	raise exception using errcode = 'KT409', message = 'A quote that was sent cannot be changed',
+		hint = 'Make a new quote on the deal; the old one expires when the new one is accepted';
+end
+$$;
+
+-- The number, and contact and company of the deal.
+create function internal.quote_begins() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+	new.number := internal.next_number(new.organization_id, 'QT');
+	new.status := 'Draft';
+	new.subtotal := 0;
+	new.discount_total := 0;
+	new.tax_total := 0;
+	new.total := 0;
+	select coalesce(new.contact_id, d.contact_id), coalesce(new.company_id, d.company_id)
+		into new.contact_id, new.company_id
+		from public.deals d where d.organization_id = new.organization_id and d.id = new.deal_id;
+	return new;
+end
+$$;
+create trigger a_begins before insert on public.quotes for each row execute function internal.quote_begins();
+
+-- What must not change: the number ever, the sums but by the lines (whose
+-- trigger is what makes the depth 2), anything offered after sending.
 create function internal.quote_rules() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
 begin
-	if tg_op = 'INSERT' then
-		new.number := internal.next_number(new.organization_id, 'QT');
-		select coalesce(new.contact_id, d.contact_id), coalesce(new.company_id, d.company_id)
-			into new.contact_id, new.company_id
-			from public.deals d where d.organization_id = new.organization_id and d.id = new.deal_id;
-		return new;
+	new.number := old.number;
+	if pg_trigger_depth() = 1 then
+		new.subtotal := old.subtotal;
+		new.discount_total := old.discount_total;
+		new.tax_total := old.tax_total;
+		new.total := old.total;
 	end if;
 	if old.status not in ('Draft', 'Pending Approval', 'Approved') and
 			(new.title, new.currency, new.valid_until, new.notes, new.terms, new.deal_id, new.total)
 			is distinct from (old.title, old.currency, old.valid_until, old.notes, old.terms, old.deal_id, old.total) then
-		raise exception using errcode = 'KT409', message = 'A quote that was sent cannot be changed',
-			hint = 'Make a new quote on the deal; the old one expires when the new one is accepted';
+		perform internal.quote_locked();
 	end if;
-	new.number := old.number;
-	if new.status = 'Sent' and old.status <> 'Sent' then
+	if new.currency <> old.currency and exists (select from public.quote_lines l
+			where l.organization_id = new.organization_id and l.quote_id = new.id) then
+		raise exception using errcode = 'KT409', message = format('The prices of this quote''s lines are in %s', old.currency),
+			hint = 'Remove the lines first, then choose the currency', column = 'currency';
+	end if;
+	if new.status = old.status then
+		return new;
+	end if;
+	if not internal.quote_may_become(old.status, new.status) then
+		raise exception using errcode = 'KT409',
+			message = format('A quote that is %s cannot become %s', lower(old.status), lower(new.status)), column = 'status';
+	end if;
+	if new.status = 'Sent' then
 		if not exists (select from public.quote_lines l where l.organization_id = new.organization_id and l.quote_id = new.id) then
-			raise exception using errcode = 'KT422', message = 'A quote needs at least one line before it can be sent';
+			raise exception using errcode = 'KT422', message = 'A quote needs at least one line before it can be sent',
+				hint = 'Add a product from the catalogue';
 		end if;
-		new.sent_at := coalesce(new.sent_at, now());
+		new.sent_at := now();
+	elsif new.status = 'Accepted' then
+		new.accepted_at := now();
+	elsif new.status = 'Declined' then
+		new.declined_at := now();
 	end if;
 	return new;
 end
 $$;
-create trigger a_rules before insert or update on public.quotes
-	for each row execute function internal.quote_rules();
+create trigger a_rules before update on public.quotes for each row execute function internal.quote_rules();
 
+-- Whoever says that it is accepted, customer or staff (Q2C-16): other offers on
+-- the deal are superseded, and the deal goes on, to the stage that the tenant's
+-- settings name, else to the one that is won.
+create function internal.quote_accepted() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+	update public.quotes x set status = 'Expired'
+		where x.organization_id = new.organization_id and x.deal_id = new.deal_id and x.id <> new.id
+			and x.status in ('Sent', 'Viewed');
+	update public.deals d set stage = coalesce(
+			(select s ->> 'id' from public.pipelines p, jsonb_array_elements(p.stages) s, public.organizations o
+				where p.organization_id = d.organization_id and p.id = d.pipeline_id and o.id = d.organization_id
+					and s ->> 'id' = o.settings ->> 'quote_accept_stage' limit 1),
+			(select s ->> 'id' from public.pipelines p, jsonb_array_elements(p.stages) s
+				where p.organization_id = d.organization_id and p.id = d.pipeline_id and s ->> 'type' = 'won' limit 1),
+			d.stage)
+		where d.organization_id = new.organization_id and d.id = new.deal_id;
+	return null;
+end
+$$;
+create trigger accepted after update of status on public.quotes
+	for each row when (new.status = 'Accepted' and old.status <> 'Accepted') execute function internal.quote_accepted();
+
+-- The line's own sums, in the decimals of the currency; numeric rounds half
+-- away from zero. A product that leaves the catalogue only loses its reference.
 create function internal.quote_line_rules() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -206,14 +294,19 @@ declare
 	q public.quotes;
 	decimals integer;
 begin
+	if tg_op = 'UPDATE' and to_jsonb(new) - 'product_id' = to_jsonb(old) - 'product_id' then
+		return new;
+	end if;
 	select * into q from public.quotes x
 		where x.organization_id = coalesce(new.organization_id, old.organization_id) and x.id = coalesce(new.quote_id, old.quote_id);
 	if q.status not in ('Draft', 'Pending Approval', 'Approved') then
-		raise exception using errcode = 'KT409', message = 'A quote that was sent cannot be changed',
-			hint = 'Make a new quote on the deal; the old one expires when the new one is accepted';
+		perform internal.quote_locked();
 	end if;
 	if tg_op = 'DELETE' then
 		return old;
+	end if;
+	if tg_op = 'UPDATE' then
+		new.quote_id := old.quote_id;
 	end if;
 	decimals := internal.currency_decimals(q.currency);
 	new.gross := round(new.qty * new.unit_price, decimals);
@@ -223,7 +316,7 @@ begin
 end
 $$;
 create trigger a_rules before insert or update or delete on public.quote_lines
-	for each row when (pg_trigger_depth() < 1) execute function internal.quote_line_rules();
+	for each row execute function internal.quote_line_rules();
 
 create function internal.quote_sums() returns trigger
 language plpgsql security definer set search_path = ''
@@ -331,6 +424,10 @@ begin
 			hint = 'Ask the sender for a new one';
 	end if;
 	select * into q from public.quotes x where x.organization_id = link.organization_id and x.id = link.record_id;
+	if not found then
+		raise exception using errcode = 'KT404', message = 'This quote does not exist any more',
+			hint = 'Ask the sender for a new one';
+	end if;
 	return q;
 end
 $$;
@@ -378,10 +475,13 @@ as $$
 		co.city, co.country, o.timezone,
 		coalesce((select jsonb_agg(jsonb_build_object('name', l.name, 'description', l.description,
 				'qty', trim_scale(l.qty)::text, 'unit_price', round(l.unit_price, greatest(d.n, scale(trim_scale(l.unit_price))))::text,
+				'unit_price_text', internal.money_text(l.unit_price, greatest(d.n, scale(trim_scale(l.unit_price)))),
+				'total_text', internal.money_text(l.total, d.n),
 				'discount', case when l.discount > 0 then trim_scale(l.discount)::text end,
 				'tax_rate', trim_scale(l.tax_rate)::text, 'total', round(l.total, d.n)::text) order by l.position, l.id)
 			from public.quote_lines l where l.organization_id = org and l.quote_id = quote), '[]'),
-		coalesce((select jsonb_agg(jsonb_build_object('rate', trim_scale(t.tax_rate)::text, 'tax', round(t.tax, d.n)::text)
+		coalesce((select jsonb_agg(jsonb_build_object('rate', trim_scale(t.tax_rate)::text, 'tax', round(t.tax, d.n)::text,
+				'tax_text', internal.money_text(t.tax, d.n))
 				order by t.tax_rate)
 			from (select l.tax_rate, sum(l.tax) as tax from public.quote_lines l
 				where l.organization_id = org and l.quote_id = quote and l.tax_rate > 0 group by 1) t), '[]')
@@ -418,25 +518,15 @@ begin
 	if coalesce(trim(name), '') = '' then
 		raise exception using errcode = 'KT422', message = 'Please type your name to accept.', column = 'name';
 	end if;
+	-- The deal first: two quotes of one deal may be accepted at the same moment.
+	perform from public.deals d where d.organization_id = q.organization_id and d.id = q.deal_id for update;
 	select * into q from public.quotes x where x.organization_id = q.organization_id and x.id = q.id for update;
 	if q.status = 'Accepted' then
 		return; -- pressing the button twice is accepting once
 	end if;
 	perform internal.quote_answerable(q);
-	update public.quotes x set status = 'Accepted', accepted_at = now(), accepted_name = left(trim(name), 200), accepted_addr = addr
+	update public.quotes x set status = 'Accepted', accepted_name = left(trim(name), 200), accepted_addr = addr
 		where x.organization_id = q.organization_id and x.id = q.id;
-	-- Other offers on the deal are superseded.
-	update public.quotes x set status = 'Expired'
-		where x.organization_id = q.organization_id and x.deal_id = q.deal_id and x.id <> q.id and x.status in ('Sent', 'Viewed');
-	-- The deal goes on: to the stage that the tenant's settings name, else the one that is won.
-	update public.deals d set stage = coalesce(
-			(select s ->> 'id' from public.pipelines p, jsonb_array_elements(p.stages) s, public.organizations o
-				where p.organization_id = d.organization_id and p.id = d.pipeline_id and o.id = d.organization_id
-					and s ->> 'id' = o.settings ->> 'quote_accept_stage' limit 1),
-			(select s ->> 'id' from public.pipelines p, jsonb_array_elements(p.stages) s
-				where p.organization_id = d.organization_id and p.id = d.pipeline_id and s ->> 'type' = 'won' limit 1),
-			d.stage)
-		where d.organization_id = q.organization_id and d.id = q.deal_id;
 end
 $$;
 
@@ -451,7 +541,7 @@ begin
 		return;
 	end if;
 	perform internal.quote_answerable(q);
-	update public.quotes x set status = 'Declined', declined_at = now(), declined_name = left(nullif(trim(name), ''), 200),
+	update public.quotes x set status = 'Declined', declined_name = left(nullif(trim(name), ''), 200),
 			decline_reason = left(nullif(trim(reason), ''), 2000), accepted_addr = addr
 		where x.organization_id = q.organization_id and x.id = q.id;
 end

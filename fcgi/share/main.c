@@ -4,8 +4,23 @@
  */
 #include "fcgi/share/routes.h"
 
+/* Who follows a link that leads nowhere is no user of Kontor: words and nothing
+ * to click. */
+static void error_page(struct http_request *rq, struct http_response *rs, const struct err *e)
+{
+	struct tmpl_value *page = web_page(rq, NULL);
+	struct err failure = { 0 };
+
+	rs->status = status_http(e->status);
+	tmpl_set_text(page, "message", err_message(e));
+	tmpl_set_text(page, "hint", e->hint);
+	tmpl_set_text(page, "request_id", rq->request_id);
+	if (web_render(rq, rs, "share/error", page, &failure))
+		web_error_page(rq, rs, e);
+}
+
 static const struct http_route routes[] = {
-	{ HTTP_GET, "/s/:token", quote_page, HTTP_PUBLIC },
+	{ HTTP_GET | HTTP_HEAD, "/s/:token", quote_page, HTTP_PUBLIC },
 	{ HTTP_POST, "/s/:token/accept", quote_accept, HTTP_PUBLIC, HTTP_CSRF },
 	{ HTTP_POST, "/s/:token/decline", quote_decline, HTTP_PUBLIC, HTTP_CSRF },
 	{ 0 },
@@ -13,5 +28,5 @@ static const struct http_route routes[] = {
 
 int main(void)
 {
-	return web_main("kontor-share", routes, NULL, NULL);
+	return web_main("kontor-share", routes, error_page, NULL);
 }
