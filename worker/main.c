@@ -280,10 +280,11 @@ static void inside(struct loop *l, struct arena *a)
 	struct err e = { 0 };
 
 	l->w.name = o.worker;
-	l->w.db = o.db = db_new(&(struct db_options){ .url = conf_str(CONF_db_worker_url),
-						      .name = "kontor-worker",
-						      .prepared = true,
-						      .statement_timeout = *timeout ? timeout : NULL });
+	l->w.db = o.db = db_new(&(struct db_options){
+		.url = conf_str(CONF_db_worker_url),
+		.name = "kontor-worker",
+		.prepared = true,
+		.statement_timeout = *timeout ? timeout : NULL });
 	o.handlers = worker_handlers(&o.n_handlers);
 	l->jobs = job_queue_new(&o);
 	reached(l, db_listen(l->w.db, "kontor_job", a, &e), &e);
