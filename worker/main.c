@@ -24,6 +24,7 @@
 struct loop {
 	struct worker w;
 	struct job_queue *jobs;
+	struct guard *guard;
 	struct arena *arena; /* of one turn */
 	bool busy;     /* the last turn found something: look again at once */
 	bool notified; /* a writer woke us */
@@ -254,13 +255,13 @@ static enum status settings(struct arena *a, struct err *e)
 
 static enum status outside(struct loop *l, struct arena *a, struct err *e)
 {
-	struct guard *guard = guard_new(sv_from(conf_str(CONF_net_allow)), a, e);
 	int calls = (int)conf_int(CONF_worker_jobs);
 
-	if (!guard)
+	l->guard = guard_new(sv_from(conf_str(CONF_net_allow)), a, e);
+	if (!l->guard)
 		return e->status;
 	/* Live updates come on top: slow receivers must not hold them up. */
-	l->w.net = net_new(&(struct net_options){ .guard = guard,
+	l->w.net = net_new(&(struct net_options){ .guard = l->guard,
 						  .max_total = (calls > 0 ? calls : 1) + 16 });
 	return ST_OK;
 }
@@ -280,10 +281,11 @@ static void inside(struct loop *l, struct arena *a)
 	struct err e = { 0 };
 
 	l->w.name = o.worker;
-	l->w.db = o.db = db_new(&(struct db_options){ .url = conf_str(CONF_db_worker_url),
-						      .name = "kontor-worker",
-						      .prepared = true,
-						      .statement_timeout = *timeout ? timeout : NULL });
+	l->w.db = o.db = db_new(&(struct db_options){
+		.url = conf_str(CONF_db_worker_url),
+		.name = "kontor-worker",
+		.prepared = true,
+		.statement_timeout = *timeout ? timeout : NULL });
 	o.handlers = worker_handlers(&o.n_handlers);
 	l->jobs = job_queue_new(&o);
 	reached(l, db_listen(l->w.db, "kontor_job", a, &e), &e);
@@ -322,6 +324,7 @@ int main(void)
 	wind_down(&l);
 	job_queue_free(l.jobs);
 	tmpl_set_free(l.w.templates);
+	guard_free(l.guard);
 	db_free(l.w.db);
 	arena_free(l.arena);
 	arena_free(a);
