@@ -115,7 +115,7 @@ int64_t channel_moment(const json_t *o, const char *path)
 {
 	int64_t seconds = channel_number(o, path);
 
-	return seconds > 0 && seconds < 1LL << 40 ? seconds * 1000 : 0;
+	return seconds > 0 && seconds < 253402300800 ? seconds * 1000 : 0;
 }
 
 struct sv channel_dump(struct arena *a, const json_t *j)
