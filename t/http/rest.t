@@ -409,6 +409,36 @@ my $pipeline = psql("select id from pipelines where organization_id = '$other->{
 $r = proxy(POST => 'deals', [], json => { title => $mark, pipeline_id => $pipeline });
 is($r->{status}, 400, 'DEA-81 a row cannot point at another tenant\'s');
 
+# ---- what a key may do with messages ------------------------------------------------------------------------------
+
+my $limited = "cg_limited$mark";
+psql("insert into api_keys (organization_id, name, prefix, key_hash, can_send_messages, can_read_messages) values"
+	. " ('$mine->{organization_id}', '$mark', 'cg_limi', sha256('$limited'), false, false)");
+my $talk = $all[0]{id};
+$r = api(GET => "$base/messages?select=id&conversation_id=eq.$talk", key => $limited);
+is("$r->{status} $r->{content}", '200 []', 'API-19 a key without can_read_messages reads none');
+$r = api(GET => "$base/messages?select=id&conversation_id=eq.$talk", key => $mine->{api_key});
+ok(@{ $r->{json} } > 0, 'API-19 one with it does');
+$r = api(POST => "$base/messages", key => $limited, json => { conversation_id => $talk, direction => 'INBOUND', content => 'x' });
+is($r->{status}, 403, 'API-19 nor does it write any without can_send_messages');
+psql("update api_keys set expires_at = now() - interval '1 second' where name = '$mark'");
+is(api(GET => "$base/contacts?limit=1", key => $limited)->{status}, 401, 'API-16 an expired key');
+psql("update api_keys set expires_at = null, is_active = false where name = '$mark'");
+is(api(GET => "$base/contacts?limit=1", key => $limited)->{status}, 401, 'API-16 a revoked key');
+psql("delete from api_keys where name = '$mark'");
+
+# ---- a new table ---------------------------------------------------------------------------------------------------
+
+psql("create table public.$mark (organization_id uuid not null default auth.org(), id int not null, word text,"
+	. " contact_id uuid, primary key (organization_id, id), constraint ${mark}_contact_id_fkey foreign key"
+	. " (organization_id, contact_id) references contacts (organization_id, id));"
+	. " do \$\$ begin perform internal.tenant_table('public.$mark'); end \$\$; notify pgrst");
+ok(wait_for(5, sub { proxy(GET => $mark, [])->{status} == 200 }), 'API-3 a new table is an API at once');
+$r = proxy(POST => $mark, [select => 'word,contacts(first_name)'], json => { id => 1, word => 'new', contact_id => $sara->{id} });
+is_deeply($r->{json}, [{ word => 'new', contacts => { first_name => 'Sara' } }], 'written, and embedding by its key');
+psql("drop table public.$mark; notify pgrst");
+ok(wait_for(5, sub { proxy(GET => $mark, [])->{status} == 404 }), 'and gone with it');
+
 # ---- the end of a session ------------------------------------------------------------------------------------------
 
 $r = $login->(refresh_token => { refresh_token => $refresh });
