@@ -25,7 +25,7 @@ static enum status changed(struct http_request *rq, struct http_response *rs, st
 	struct inbox_talk talk;
 	struct tmpl_value *page;
 
-	if (!inbox_wants_fragment(rq)) {
+	if (!wants_fragment(rq)) {
 		if (db_run(b, e))
 			return e->status;
 		return http_redirect(rs, talk_path(rq, id));
@@ -48,7 +48,7 @@ static enum status added(struct http_request *rq, struct http_response *rs, stru
 
 	if (db_run(b, e))
 		return e->status;
-	if (!inbox_wants_fragment(rq))
+	if (!wants_fragment(rq))
 		return http_redirect(rs, talk_path(rq, id));
 	page = web_page(rq, b);
 	web_set_rows(page, "items", b, items);
@@ -291,17 +291,20 @@ enum status inbox_read(struct http_request *rq, struct http_response *rs, struct
  * comes as "<pipeline>:<stage>", one choice for both. */
 enum status inbox_deal(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct sv id, title = sv_trim(http_form(rq, "title")), value = sv_trim(http_form(rq, "value"));
-	struct sv stage = http_form(rq, "stage"), pipeline = sv_cut(&stage, ':');
+	struct sv id, title, value, stage = http_form(rq, "stage"), pipeline = sv_cut(&stage, ':');
 	struct db_batch *b = web_batch(rq);
+	struct form f;
 
 	if (inbox_id(rq, &id, e))
 		return e->status;
+	form_init(&f, rq);
+	title = form_text(&f, "title");
 	if (!title.n) {
 		e->field = SV("title");
 		return err_set(e, rq->arena, ST_UNPROCESSABLE, "Give the deal a title");
 	}
-	if (value.n && (value.n > 14 || value.p[strspn(value.p, "0123456789.")])) {
+	value = form_money(&f, "value");
+	if (f.wrong) {
 		e->field = SV("value");
 		return err_set(e, rq->arena, ST_UNPROCESSABLE, "The value is a number such as 4800 or 99.50");
 	}
