@@ -5,14 +5,14 @@
 #include "channel/channel.h"
 
 /* A page of the list and of a thread. */
-#define PAGE_ROWS 50
+#define TALKS_MAX 50
 /* Most conversations or messages that one live update asks for. */
 #define LIVE_IDS 50
 
 /* ---- the list -------------------------------------------------------------- */
 
 /* $1 is the conversation that is open, $2 channel types or null. */
-#define LIST_ROWS                                                                            \
+#define TALK_ROWS                                                                            \
 	"select r.id, r.name, r.initials, r.tone, r.channel, r.channel_name, r.icon, r.preview," \
 	" r.outbound, r.unread_count, r.is_open, r.is_important, r.assignee_id, r.assignee,"   \
 	" app.initials(r.assignee) as assignee_initials, r.status,"                            \
@@ -23,7 +23,7 @@
 	" from app.conversation_rows r"                                                        \
 	" where ($2::text is null or r.channel_type = any (string_to_array($2, ','))) and "
 /* $3 and $4 are where the page before ended. */
-#define LIST_PAGE                                                                            \
+#define TALK_PAGE                                                                            \
 	" and ($3::timestamptz is null or (r.last_message_at, r.id) < ($3, $4::uuid))"         \
 	" order by r.last_message_at desc nulls last, r.id desc limit 50"
 
@@ -31,21 +31,21 @@ static const struct view {
 	const char *name, *label, *sql;
 	bool in_menu; /* there is room for five */
 } views[] = {
-	{ "open", "Open", LIST_ROWS "r.is_open" LIST_PAGE },
-	{ "unread", "Unread", LIST_ROWS "r.unread_count > 0" LIST_PAGE },
-	{ "mine", "Mine", LIST_ROWS "r.is_open and r.assignee_id = (select auth.uid())" LIST_PAGE },
-	{ "unassigned", "Unassigned", LIST_ROWS "r.is_open and r.assignee_id is null" LIST_PAGE },
-	{ "starred", "Starred", LIST_ROWS "r.is_important" LIST_PAGE, true },
-	{ "closed", "Closed", LIST_ROWS "not r.is_open" LIST_PAGE },
-	{ "all", "All", LIST_ROWS "true" LIST_PAGE, true },
+	{ "open", "Open", TALK_ROWS "r.is_open" TALK_PAGE },
+	{ "unread", "Unread", TALK_ROWS "r.unread_count > 0" TALK_PAGE },
+	{ "mine", "Mine", TALK_ROWS "r.is_open and r.assignee_id = (select auth.uid())" TALK_PAGE },
+	{ "unassigned", "Unassigned", TALK_ROWS "r.is_open and r.assignee_id is null" TALK_PAGE },
+	{ "starred", "Starred", TALK_ROWS "r.is_important" TALK_PAGE, true },
+	{ "closed", "Closed", TALK_ROWS "not r.is_open" TALK_PAGE },
+	{ "all", "All", TALK_ROWS "true" TALK_PAGE, true },
 };
 
 /* INB-25, INB-26: a search goes over all conversations of the contacts found. */
-static const char search_sql[] = LIST_ROWS "r.search_text like app.pattern($5)" LIST_PAGE;
+static const char search_sql[] = TALK_ROWS "r.search_text like app.pattern($5)" TALK_PAGE;
 
 /* Those of the named conversations that the view shows. */
 static const char some_sql[] =
-	LIST_ROWS "r.id = any ($3::uuid[]) and case when $5::text is not null then"
+	TALK_ROWS "r.id = any ($3::uuid[]) and case when $5::text is not null then"
 		  " r.search_text like app.pattern($5) else case $4::text when 'unread' then r.unread_count > 0"
 		  " when 'mine' then r.is_open and r.assignee_id = (select auth.uid())"
 		  " when 'unassigned' then r.is_open and r.assignee_id is null"
@@ -142,7 +142,7 @@ static void set_rows(struct tmpl_value *page, const struct db_batch *b, int rows
 	size_t n = db_rows(b, rows);
 
 	web_set_rows(page, "rows", b, rows);
-	if (n == PAGE_ROWS)
+	if (n == TALKS_MAX)
 		tmpl_set_text(page, "next_cursor", db_named(b, rows, n - 1, "cursor"));
 }
 
@@ -286,7 +286,7 @@ static const char items_some_sql[] = "select * from app.thread_some($1, $2::uuid
 static void set_items(struct tmpl_value *page, const struct db_batch *b, int items)
 {
 	web_set_rows(page, "items", b, items);
-	if (db_rows(b, items) == PAGE_ROWS)
+	if (db_rows(b, items) == TALKS_MAX)
 		tmpl_set_text(page, "older_cursor", db_first(b, items, "cursor"));
 }
 

@@ -55,6 +55,14 @@ static enum status added(struct http_request *rq, struct http_response *rs, stru
 	return web_render(rq, rs, "app/inbox/items", page, e);
 }
 
+/* 422 with the field that the message belongs to. */
+static enum status refuse(struct http_request *rq, const char *field, const char *message, struct err *e)
+{
+	err_set(e, rq->arena, ST_UNPROCESSABLE, "%s", message);
+	e->field = sv_from(field);
+	return e->status;
+}
+
 /* ---- replying ---------------------------------------------------------------- */
 
 /* What the customer's app shows it as. */
@@ -172,8 +180,7 @@ enum status inbox_reply(struct http_request *rq, struct http_response *rs, struc
 	if (inbox_id(rq, &id, e) || store_files(rq, &files, e))
 		return e->status;
 	if (!text.n && files.n <= 2) {
-		e->field = SV("content");
-		return err_set(e, rq->arena, ST_UNPROCESSABLE, "Write a message or choose a file first");
+		return refuse(rq, "content", "Write a message or choose a file first", e);
 	}
 	if (!uuid_valid(client))
 		client = uuid_new(rq->arena);
@@ -215,8 +222,7 @@ enum status inbox_note(struct http_request *rq, struct http_response *rs, struct
 	if (inbox_id(rq, &id, e))
 		return e->status;
 	if (!text.n) {
-		e->field = SV("content");
-		return err_set(e, rq->arena, ST_UNPROCESSABLE, "Write the note first");
+		return refuse(rq, "content", "Write the note first", e);
 	}
 	db_add(b,
 	       "insert into notes (id, conversation_id, contact_id, content)"
@@ -300,13 +306,11 @@ enum status inbox_deal(struct http_request *rq, struct http_response *rs, struct
 	form_init(&f, rq);
 	title = form_text(&f, "title");
 	if (!title.n) {
-		e->field = SV("title");
-		return err_set(e, rq->arena, ST_UNPROCESSABLE, "Give the deal a title");
+		return refuse(rq, "title", "Give the deal a title", e);
 	}
 	value = form_money(&f, "value");
 	if (f.wrong) {
-		e->field = SV("value");
-		return err_set(e, rq->arena, ST_UNPROCESSABLE, "The value is a number such as 4800 or 99.50");
+		return refuse(rq, "value", "The value is a number such as 4800 or 99.50", e);
 	}
 	db_add(b,
 	       "insert into deals (title, value, currency, pipeline_id, stage, contact_id, company_id, conversation_id,"
