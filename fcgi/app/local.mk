@@ -20,4 +20,5 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/home.c \
 	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
 	fcgi/app/pages/inbox_post.c \
-	fcgi/app/pages/live.c
+	fcgi/app/pages/live.c \
+	fcgi/app/pages/settings_channels.c

@@ -62,5 +62,12 @@ const struct http_route app_routes[] = {
 	{ HTTP_POST, "/inbox/:id/read", inbox_read, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
 	{ HTTP_POST, "/inbox/:id/deals", inbox_deal, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
 
+	{ HTTP_GET, "/settings/channels", settings_channels, HTTP_STAFF },
+	{ HTTP_GET, "/settings/channels/new", settings_channel_new, HTTP_STAFF },
+	{ HTTP_POST, "/settings/channels/new", settings_channel_create, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_GET, "/settings/channels/:id", settings_channel_page, HTTP_STAFF },
+	{ HTTP_POST, "/settings/channels/:id", settings_channel_save, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/settings/channels/:id/delete", settings_channel_delete, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+
 	{ 0 },
 };

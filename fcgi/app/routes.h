@@ -28,6 +28,9 @@ http_handler inbox_reply, inbox_retry, inbox_note, inbox_assign, inbox_status, i
 	inbox_deal;
 /* pages/files.c */
 http_handler file_page;
+/* pages/settings_channels.c */
+http_handler settings_channels, settings_channel_new, settings_channel_create, settings_channel_page,
+	settings_channel_save, settings_channel_delete;
 /* pages/live.c */
 http_handler live_stream;
 

@@ -5,14 +5,14 @@
 #include "channel/channel.h"
 
 /* A page of the list and of a thread. */
-#define PAGE_ROWS 50
+#define TALKS_MAX 50
 /* Most conversations or messages that one live update asks for. */
 #define LIVE_IDS 50
 
 /* ---- the list -------------------------------------------------------------- */
 
 /* $1 is the conversation that is open, $2 channel types or null. */
-#define LIST_ROWS                                                                            \
+#define TALK_ROWS                                                                            \
 	"select r.id, r.name, r.initials, r.tone, r.channel, r.channel_name, r.icon, r.preview," \
 	" r.outbound, r.unread_count, r.is_open, r.is_important, r.assignee_id, r.assignee,"   \
 	" app.initials(r.assignee) as assignee_initials, r.status,"                            \
@@ -23,7 +23,7 @@
 	" from app.conversation_rows r"                                                        \
 	" where ($2::text is null or r.channel_type = any (string_to_array($2, ','))) and "
 /* $3 and $4 are where the page before ended. */
-#define LIST_PAGE                                                                            \
+#define TALK_PAGE                                                                            \
 	" and ($3::timestamptz is null or (r.last_message_at, r.id) < ($3, $4::uuid))"         \
 	" order by r.last_message_at desc nulls last, r.id desc limit 50"
 
@@ -31,21 +31,21 @@ static const struct view {
 	const char *name, *label, *sql;
 	bool in_menu; /* there is room for five */
 } views[] = {
-	{ "open", "Open", LIST_ROWS "r.is_open" LIST_PAGE },
-	{ "unread", "Unread", LIST_ROWS "r.unread_count > 0" LIST_PAGE },
-	{ "mine", "Mine", LIST_ROWS "r.is_open and r.assignee_id = (select auth.uid())" LIST_PAGE },
-	{ "unassigned", "Unassigned", LIST_ROWS "r.is_open and r.assignee_id is null" LIST_PAGE },
-	{ "starred", "Starred", LIST_ROWS "r.is_important" LIST_PAGE, true },
-	{ "closed", "Closed", LIST_ROWS "not r.is_open" LIST_PAGE },
-	{ "all", "All", LIST_ROWS "true" LIST_PAGE, true },
+	{ "open", "Open", TALK_ROWS "r.is_open" TALK_PAGE },
+	{ "unread", "Unread", TALK_ROWS "r.unread_count > 0" TALK_PAGE },
+	{ "mine", "Mine", TALK_ROWS "r.is_open and r.assignee_id = (select auth.uid())" TALK_PAGE },
+	{ "unassigned", "Unassigned", TALK_ROWS "r.is_open and r.assignee_id is null" TALK_PAGE },
+	{ "starred", "Starred", TALK_ROWS "r.is_important" TALK_PAGE, true },
+	{ "closed", "Closed", TALK_ROWS "not r.is_open" TALK_PAGE },
+	{ "all", "All", TALK_ROWS "true" TALK_PAGE, true },
 };
 
 /* INB-25, INB-26: a search goes over all conversations of the contacts found. */
-static const char search_sql[] = LIST_ROWS "r.search_text like app.pattern($5)" LIST_PAGE;
+static const char search_sql[] = TALK_ROWS "r.search_text like app.pattern($5)" TALK_PAGE;
 
 /* Those of the named conversations that the view shows. */
 static const char some_sql[] =
-	LIST_ROWS "r.id = any ($3::uuid[]) and case when $5::text is not null then"
+	TALK_ROWS "r.id = any ($3::uuid[]) and case when $5::text is not null then"
 		  " r.search_text like app.pattern($5) else case $4::text when 'unread' then r.unread_count > 0"
 		  " when 'mine' then r.is_open and r.assignee_id = (select auth.uid())"
 		  " when 'unassigned' then r.is_open and r.assignee_id is null"
@@ -53,7 +53,7 @@ static const char some_sql[] =
 		  " when 'all' then true else r.is_open end end";
 
 /* What the address says about the list. */
-struct list {
+struct talk_list {
 	const struct view *view;
 	struct sv channel, q;      /* as in the address */
 	struct sv types;           /* channel types; SV_NONE = all */
@@ -75,11 +75,11 @@ static enum status read_cursor(struct http_request *rq, struct sv *at, struct sv
 	return ST_OK;
 }
 
-static enum status read_list(struct http_request *rq, struct list *l, struct err *e)
+static enum status read_list(struct http_request *rq, struct talk_list *l, struct err *e)
 {
 	struct sv name = http_query(rq, "view");
 
-	*l = (struct list){ .view = &views[0],
+	*l = (struct talk_list){ .view = &views[0],
 			    .channel = http_query(rq, "channel"),
 			    .q = sv_trim(http_query(rq, "q")) };
 	for (size_t i = 0; i < sizeof(views) / sizeof(*views); i++)
@@ -91,7 +91,7 @@ static enum status read_list(struct http_request *rq, struct list *l, struct err
 	return read_cursor(rq, &l->before_at, &l->before_id, e);
 }
 
-static int add_list(struct db_batch *b, const struct list *l, struct sv current)
+static int add_list(struct db_batch *b, const struct talk_list *l, struct sv current)
 {
 	if (l->q.n)
 		return db_add(b, search_sql, DB_S(current), DB_S(l->types), DB_S(l->before_at),
@@ -112,7 +112,7 @@ static void add_part(struct buf *q, const char *name, struct sv value)
 }
 
 /* The part of the address that keeps the list as it is. */
-static struct sv list_query(struct arena *a, const struct list *l, const char *view)
+static struct sv list_query(struct arena *a, const struct talk_list *l, const char *view)
 {
 	buf_auto struct buf q = BUF_INIT;
 
@@ -123,12 +123,12 @@ static struct sv list_query(struct arena *a, const struct list *l, const char *v
 	return arena_sv(a, buf_sv(&q));
 }
 
-static void set_views(struct arena *a, struct tmpl_value *page, const struct list *l)
+static void set_views(struct arena *a, struct tmpl_value *page, const struct talk_list *l)
 {
 	struct tmpl_value *tabs = tmpl_set_list(page, "views"), *menu = tmpl_set_list(page, "more_views");
 
 	for (size_t i = 0; i < sizeof(views) / sizeof(*views); i++) {
-		struct list other = { .channel = l->channel };
+		struct talk_list other = { .channel = l->channel };
 		struct tmpl_value *v = tmpl_push_map(views[i].in_menu ? menu : tabs);
 
 		tmpl_set_text(v, "label", sv_from(views[i].label));
@@ -142,11 +142,11 @@ static void set_rows(struct tmpl_value *page, const struct db_batch *b, int rows
 	size_t n = db_rows(b, rows);
 
 	web_set_rows(page, "rows", b, rows);
-	if (n == PAGE_ROWS)
+	if (n == TALKS_MAX)
 		tmpl_set_text(page, "next_cursor", db_named(b, rows, n - 1, "cursor"));
 }
 
-static void set_list(struct http_request *rq, struct tmpl_value *page, const struct list *l,
+static void set_list(struct http_request *rq, struct tmpl_value *page, const struct talk_list *l,
 		     const struct db_batch *b, int rows, int kinds)
 {
 	struct sv query = list_query(rq->arena, l, l->view->name);
@@ -164,7 +164,7 @@ static void set_list(struct http_request *rq, struct tmpl_value *page, const str
 }
 
 /* The channels to filter by; "WhatsApp" once. */
-static int add_channels(struct db_batch *b, const struct list *l)
+static int add_channels(struct db_batch *b, const struct talk_list *l)
 {
 	return db_add(b,
 		      "select case when type in ('WHATSAPP_CLOUD', 'WHATSAPP_LITE') then 'WHATSAPP' else type end as value,"
@@ -182,12 +182,6 @@ enum status inbox_id(struct http_request *rq, struct sv *id, struct err *e)
 	if (!uuid_valid(*id))
 		return err_set(e, rq->arena, ST_NOT_FOUND, "This conversation does not exist");
 	return ST_OK;
-}
-
-bool inbox_wants_fragment(const struct http_request *rq)
-{
-	return sv_present(http_header(rq, "HX-Request")) &&
-	       !sv_present(http_header(rq, "HX-History-Restore-Request"));
 }
 
 void inbox_add_talk(struct db_batch *b, struct sv id, struct inbox_talk *t)
@@ -292,7 +286,7 @@ static const char items_some_sql[] = "select * from app.thread_some($1, $2::uuid
 static void set_items(struct tmpl_value *page, const struct db_batch *b, int items)
 {
 	web_set_rows(page, "items", b, items);
-	if (db_rows(b, items) == PAGE_ROWS)
+	if (db_rows(b, items) == TALKS_MAX)
 		tmpl_set_text(page, "older_cursor", db_first(b, items, "cursor"));
 }
 
@@ -323,7 +317,7 @@ enum status inbox_page(struct http_request *rq, struct http_response *rs, struct
 {
 	struct db_batch *b = web_batch(rq);
 	struct tmpl_value *page;
-	struct list l;
+	struct talk_list l;
 	int rows, kinds;
 
 	if (read_list(rq, &l, e))
@@ -341,10 +335,10 @@ enum status inbox_page(struct http_request *rq, struct http_response *rs, struct
 enum status inbox_talk_page(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
-	bool fragment = inbox_wants_fragment(rq);
+	bool fragment = wants_fragment(rq);
 	struct tmpl_value *page;
 	struct inbox_talk talk;
-	struct list l;
+	struct talk_list l;
 	struct sv id;
 	int items, rows = 0, kinds = 0;
 
@@ -376,7 +370,7 @@ enum status inbox_list(struct http_request *rq, struct http_response *rs, struct
 {
 	struct db_batch *b = web_batch(rq);
 	struct tmpl_value *page;
-	struct list l;
+	struct talk_list l;
 	int rows;
 
 	if (read_list(rq, &l, e))
@@ -399,7 +393,7 @@ enum status inbox_rows(struct http_request *rq, struct http_response *rs, struct
 {
 	struct db_batch *b = web_batch(rq);
 	struct tmpl_value *page;
-	struct list l;
+	struct talk_list l;
 	struct sv ids;
 	int rows;
 

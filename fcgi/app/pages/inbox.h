@@ -8,6 +8,7 @@
 #ifndef APP_INBOX_H
 #define APP_INBOX_H
 
+#include "fcgi/app/crm.h"
 #include "fcgi/app/routes.h"
 
 /* Statements of one conversation with what stands around its messages. */
@@ -22,8 +23,5 @@ void inbox_add_talk(struct db_batch *b, struct sv id, struct inbox_talk *t);
 enum status inbox_set_talk(struct http_request *rq, const struct db_batch *b,
 			   const struct inbox_talk *t, struct tmpl_value *page,
 			   struct err *e) WARN_UNUSED;
-
-/* The page's own script asks for fragments; a browser's history for whole pages. */
-bool inbox_wants_fragment(const struct http_request *rq);
 
 #endif

@@ -25,7 +25,7 @@ static enum status changed(struct http_request *rq, struct http_response *rs, st
 	struct inbox_talk talk;
 	struct tmpl_value *page;
 
-	if (!inbox_wants_fragment(rq)) {
+	if (!wants_fragment(rq)) {
 		if (db_run(b, e))
 			return e->status;
 		return http_redirect(rs, talk_path(rq, id));
@@ -48,11 +48,19 @@ static enum status added(struct http_request *rq, struct http_response *rs, stru
 
 	if (db_run(b, e))
 		return e->status;
-	if (!inbox_wants_fragment(rq))
+	if (!wants_fragment(rq))
 		return http_redirect(rs, talk_path(rq, id));
 	page = web_page(rq, b);
 	web_set_rows(page, "items", b, items);
 	return web_render(rq, rs, "app/inbox/items", page, e);
+}
+
+/* 422 with the field that the message belongs to. */
+static enum status refuse(struct http_request *rq, const char *field, const char *message, struct err *e)
+{
+	err_set(e, rq->arena, ST_UNPROCESSABLE, "%s", message);
+	e->field = sv_from(field);
+	return e->status;
 }
 
 /* ---- replying ---------------------------------------------------------------- */
@@ -172,8 +180,7 @@ enum status inbox_reply(struct http_request *rq, struct http_response *rs, struc
 	if (inbox_id(rq, &id, e) || store_files(rq, &files, e))
 		return e->status;
 	if (!text.n && files.n <= 2) {
-		e->field = SV("content");
-		return err_set(e, rq->arena, ST_UNPROCESSABLE, "Write a message or choose a file first");
+		return refuse(rq, "content", "Write a message or choose a file first", e);
 	}
 	if (!uuid_valid(client))
 		client = uuid_new(rq->arena);
@@ -215,8 +222,7 @@ enum status inbox_note(struct http_request *rq, struct http_response *rs, struct
 	if (inbox_id(rq, &id, e))
 		return e->status;
 	if (!text.n) {
-		e->field = SV("content");
-		return err_set(e, rq->arena, ST_UNPROCESSABLE, "Write the note first");
+		return refuse(rq, "content", "Write the note first", e);
 	}
 	db_add(b,
 	       "insert into notes (id, conversation_id, contact_id, content)"
@@ -291,19 +297,20 @@ enum status inbox_read(struct http_request *rq, struct http_response *rs, struct
  * comes as "<pipeline>:<stage>", one choice for both. */
 enum status inbox_deal(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct sv id, title = sv_trim(http_form(rq, "title")), value = sv_trim(http_form(rq, "value"));
-	struct sv stage = http_form(rq, "stage"), pipeline = sv_cut(&stage, ':');
+	struct sv id, title, value, stage = http_form(rq, "stage"), pipeline = sv_cut(&stage, ':');
 	struct db_batch *b = web_batch(rq);
+	struct form f;
 
 	if (inbox_id(rq, &id, e))
 		return e->status;
+	form_init(&f, rq);
+	title = form_text(&f, "title");
 	if (!title.n) {
-		e->field = SV("title");
-		return err_set(e, rq->arena, ST_UNPROCESSABLE, "Give the deal a title");
+		return refuse(rq, "title", "Give the deal a title", e);
 	}
-	if (value.n && (value.n > 14 || value.p[strspn(value.p, "0123456789.")])) {
-		e->field = SV("value");
-		return err_set(e, rq->arena, ST_UNPROCESSABLE, "The value is a number such as 4800 or 99.50");
+	value = form_money(&f, "value");
+	if (f.wrong) {
+		return refuse(rq, "value", "The value is a number such as 4800 or 99.50", e);
 	}
 	db_add(b,
 	       "insert into deals (title, value, currency, pipeline_id, stage, contact_id, company_id, conversation_id,"
