@@ -189,7 +189,7 @@ static const char insert_sql[] =
 /* No new secret: the old one stays, unless it is to be removed. */
 static const char update_sql[] =
 	"update webhook_configurations set name = nullif($2, ''), url = $3,"
-	" events = array(select jsonb_array_elements_text($4::jsonb)), custom_headers = $6::jsonb, is_active = $7"
+	" events = array(select jsonb_array_elements_text($4::jsonb)), custom_headers = $5::jsonb, is_active = $6"
 	" where id = $1::uuid";
 static const char secret_sql[] =
 	"update webhook_configurations set secret = $2 where id = $1::uuid";
@@ -207,8 +207,12 @@ static void add_save(struct form *f, struct db_batch *b, struct sv id, bool make
 	if (secret.n)
 		sealed = crypto_seal(f->rq->arena, SV("webhook_configurations.secret"), secret);
 	db_add(b, ADMINS);
-	db_add(b, make ? insert_sql : update_sql, DB_S(id), DB_S(name), DB_S(url), DB_S(list),
-	       DB_S(sealed), DB_S(headers), DB_B(active));
+	if (make)
+		db_add(b, insert_sql, DB_S(id), DB_S(name), DB_S(url), DB_S(list), DB_S(sealed),
+		       DB_S(headers), DB_B(active));
+	else
+		db_add(b, update_sql, DB_S(id), DB_S(name), DB_S(url), DB_S(list), DB_S(headers),
+		       DB_B(active));
 	if (!make && (secret.n || http_form(f->rq, "remove_secret").n))
 		db_add(b, secret_sql, DB_S(id), DB_S(sealed));
 }
