@@ -3,6 +3,7 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/main.c \
 	fcgi/app/routes.c fcgi/app/routes.h \
 	fcgi/app/crm.c fcgi/app/crm.h fcgi/app/list.c fcgi/app/form.c \
+	fcgi/app/pages/api_keys.c \
 	fcgi/app/pages/companies.c \
 	fcgi/app/pages/company.c \
 	fcgi/app/pages/company_form.c \
@@ -14,7 +15,12 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/pages/deal_move.c \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
 	fcgi/app/pages/login.c \
-	fcgi/app/pages/notes.c
+	fcgi/app/pages/notes.c \
+	fcgi/app/pages/pipelines.c \
+	fcgi/app/pages/settings.c \
+	fcgi/app/pages/webhook_event.def \
+	fcgi/app/pages/webhook_log.c \
+	fcgi/app/pages/webhooks.c
 fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/files.c \
 	fcgi/app/pages/home.c \

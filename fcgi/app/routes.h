@@ -44,4 +44,15 @@ http_handler deals_page, deals_cards, deal_move;
 http_handler deal_page, deal_delete;
 http_handler deal_new, deal_create, deal_edit, deal_save;
 
+/* pages/pipelines.c */
+http_handler pipelines_page, pipeline_new, pipeline_create, pipeline_edit, pipeline_save;
+http_handler pipeline_delete;
+
+/* pages/settings.c, api_keys.c, webhooks.c, webhook_log.c */
+http_handler settings_page, profile_page, profile_save;
+http_handler keys_page, key_create, key_revoke;
+http_handler webhooks_page, webhook_new, webhook_create, webhook_edit, webhook_save;
+http_handler webhook_delete, webhook_test, webhook_test_result, webhook_again;
+http_handler webhook_log_page, webhook_log_entry;
+
 #endif

@@ -4,7 +4,7 @@ import { toast, post } from './kontor.js';
 
 // ---- small things ---------------------------------------------------------------
 
-const done = { created: 'Added', saved: 'Saved', deleted: 'Deleted', noted: 'Note added', moved: 'Moved', revoked: 'Revoked' };
+const done = { created: 'Added', saved: 'Saved', deleted: 'Deleted', noted: 'Note added', moved: 'Moved', revoked: 'Revoked', again: 'It will be delivered again' };
 const here = new URL(location.href);
 if (here.searchParams.has('done')) {
 	const text = done[here.searchParams.get('done')];
@@ -353,6 +353,12 @@ if (stages) {
 			row.remove();
 		}
 	});
+}
+
+// ---- settings: JSON in lines ---------------------------------------------------------------------------
+
+for (const block of document.querySelectorAll('[data-json]')) {
+	try { block.textContent = JSON.stringify(JSON.parse(block.textContent), null, 2); } catch { /* as it is */ }
 }
 
 // ---- time zones -----------------------------------------------------------------------------------
