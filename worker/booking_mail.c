@@ -57,7 +57,8 @@ static struct tmpl_value *page(struct arena *a, const struct letters *l, bool to
 	tmpl_set_text(p, "reason", bk->cancellation_reason);
 	tmpl_set_text(p, "confirmation_message", bk->confirmation_message);
 	tmpl_set_text(p, "cancellation_message", bk->cancellation_message);
-	tmpl_set_text(p, "url", booking_url(a, bk));
+	if (!to_host) /* the page that it leads to is the guest's own */
+		tmpl_set_text(p, "url", booking_url(a, bk));
 	return p;
 }
 
@@ -81,7 +82,7 @@ static enum status letter(struct job *j, const struct letters *l, bool to_host, 
 
 	if (tmpl_render(set, SV("mail/booking.txt"), p, j->arena, &text, e) ||
 	    tmpl_render(set, SV("mail/booking"), p, j->arena, &html, e) ||
-	    booking_ics(bk, &ics, j->arena, e))
+	    booking_ics(bk, to_host, &ics, j->arena, e))
 		return e->status;
 	buf_addc(&out, '{');
 	field(&out, "to", to_host ? bk->host_email : bk->guest_email);

@@ -55,7 +55,7 @@ enum status guest_invite(struct http_request *rq, struct http_response *rs, stru
 {
 	struct guest g;
 
-	if (load(rq, &g, e) || booking_ics(&g.booking, &rs->body, rq->arena, e))
+	if (load(rq, &g, e) || booking_ics(&g.booking, false, &rs->body, rq->arena, e))
 		return e->status;
 	http_content_type(rs, "text/calendar; charset=utf-8");
 	http_set_header(rs, "Content-Disposition", SV("attachment; filename=\"invite.ics\""));

@@ -113,7 +113,7 @@ static struct sv own_host(void)
 	return sv_cut(&url, ':');
 }
 
-static struct sv description(struct arena *a, const struct booking *bk)
+static struct sv description(struct arena *a, const struct booking *bk, bool to_host)
 {
 	buf_auto struct buf text = BUF_INIT;
 
@@ -121,12 +121,17 @@ static struct sv description(struct arena *a, const struct booking *bk)
 		buf_addf(&text, "Join: %.*s\n\n", SV_ARG(bk->meeting_link));
 	if (bk->guest_notes.n)
 		buf_addf(&text, "%.*s\n\n", SV_ARG(bk->guest_notes));
-	buf_lit(&text, "Change or cancel: ");
-	buf_add(&text, booking_url(a, bk));
+	if (to_host) {
+		buf_addf(&text, "%.*s, %.*s", SV_ARG(bk->guest_name), SV_ARG(bk->guest_email));
+	} else {
+		buf_lit(&text, "Change or cancel: ");
+		buf_add(&text, booking_url(a, bk));
+	}
 	return arena_sv(a, buf_sv(&text));
 }
 
-enum status booking_ics(const struct booking *bk, struct buf *out, struct arena *a, struct err *e)
+enum status booking_ics(const struct booking *bk, bool to_host, struct buf *out, struct arena *a,
+			struct err *e)
 {
 	struct mail_address guest = { .name = bk->guest_name, .email = bk->guest_email };
 	struct ics_event v = {
@@ -137,9 +142,9 @@ enum status booking_ics(const struct booking *bk, struct buf *out, struct arena 
 		.end_ms = bk->end_ms,
 		.summary = sv_from(arena_printf(a, "%.*s - %.*s", SV_ARG(bk->event_title),
 						SV_ARG(bk->guest_name))),
-		.description = description(a, bk),
+		.description = description(a, bk, to_host),
 		.location = bk->meeting_link.n ? bk->meeting_link : bk->location,
-		.url = booking_url(a, bk),
+		.url = to_host ? SV_NONE : booking_url(a, bk),
 		.organizer = { .name = bk->host_name, .email = bk->host_email },
 		.attendees = &guest,
 		.n_attendees = 1,

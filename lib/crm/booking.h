@@ -39,8 +39,9 @@ bool booking_get(struct booking *out, const struct db_batch *b, int stmt);
 struct sv booking_url(struct arena *a, const struct booking *bk);
 
 /* Append the invitation, or with a cancelled booking its end. The same uid
- * always, so that a newer one replaces the older in the reader's calendar. */
-enum status booking_ics(const struct booking *bk, struct buf *out, struct arena *a,
+ * always, so that a newer one replaces the older in the reader's calendar. The
+ * host's has no link to the guest's page, whose token is the guest's alone. */
+enum status booking_ics(const struct booking *bk, bool to_host, struct buf *out, struct arena *a,
 			struct err *e) WARN_UNUSED;
 enum ics_method booking_ics_method(const struct booking *bk);
 
