@@ -297,3 +297,15 @@ end
 $$;
 
 grant execute on all functions in schema app to authenticated;
+
+-- For pages: ends the request as 404 when the tenant has no such conversation.
+create function app.must_exist(talk uuid) returns void
+language plpgsql stable
+as $$
+begin
+	if not exists (select from public.conversations c where c.organization_id = auth.org() and c.id = talk) then
+		raise exception using errcode = 'KT404', message = 'This conversation does not exist';
+	end if;
+end
+$$;
+grant execute on function app.must_exist(uuid) to authenticated;
