@@ -244,8 +244,9 @@ exception when invalid_parameter_value then
 end
 $$;
 
--- When a clock in the zone shows that time; where it shows it twice, the last
--- or the first; where it never does, when it jumps over it.
+-- When a clock in the zone shows that time; where it shows it twice, the first,
+-- or for late the one from which on it shows nothing earlier; where it never
+-- does, when it jumps over it.
 create function internal.instant(shown timestamp, zone text, late boolean) returns timestamptz
 language plpgsql stable parallel safe
 as $$
@@ -259,8 +260,9 @@ begin
 	elsif at at time zone zone <> shown then
 		return (select min(t) from generate_series(after, at, interval '1 minute') t where t at time zone zone > shown);
 	end if;
-	return (select case when late then max(t) else min(t) end from unnest(array[at, before, after]) t
-		where t at time zone zone = shown);
+	select min(t), max(t) into before, after from unnest(array[at, before, after]) t where t at time zone zone = shown;
+	-- Set back exactly to that time: nothing earlier is shown again.
+	return case when late and (after - interval '1 minute') at time zone zone < shown then after else before end;
 end
 $$;
 
