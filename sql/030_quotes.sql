@@ -405,6 +405,19 @@ create table public.share_links (
 create index share_links_record_idx on public.share_links (organization_id, kind, record_id) where revoked_at is null;
 do $$ begin perform internal.tenant_table('public.share_links'); end $$;
 
+-- The letter that a link is sent with; a person can mail for a quote of the own tenant only.
+create function internal.quote_mail(quote uuid, letter jsonb) returns void
+language plpgsql security definer set search_path = ''
+as $$
+begin
+	if not exists (select from public.quotes q where q.organization_id = auth.org() and q.id = quote) then
+		raise exception using errcode = 'KT404', message = 'This quote does not exist';
+	end if;
+	perform job.enqueue(auth.org(), 'mail', null, letter);
+end
+$$;
+grant execute on function internal.quote_mail(uuid, jsonb) to authenticated;
+
 -- ---- customers: role anon -------------------------------------------------------------------
 
 create function internal.shared_quote(token_sha256 text) returns public.quotes

@@ -11,4 +11,9 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/pages/deal_move.c \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
 	fcgi/app/pages/login.c \
-	fcgi/app/pages/notes.c
+	fcgi/app/pages/notes.c \
+	fcgi/app/quotes.h \
+	fcgi/app/pages/products.c \
+	fcgi/app/pages/quote.c \
+	fcgi/app/pages/quote_send.c \
+	fcgi/app/pages/quotes.c
