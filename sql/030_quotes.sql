@@ -405,6 +405,19 @@ create table public.share_links (
 create index share_links_record_idx on public.share_links (organization_id, kind, record_id) where revoked_at is null;
 do $$ begin perform internal.tenant_table('public.share_links'); end $$;
 
+-- The letter that a link is sent with; a person can mail for a quote of the own tenant only.
+create function internal.quote_mail(quote uuid, letter jsonb) returns void
+language plpgsql security definer set search_path = ''
+as $$
+begin
+	if not exists (select from public.quotes q where q.organization_id = auth.org() and q.id = quote) then
+		raise exception using errcode = 'KT404', message = 'This quote does not exist';
+	end if;
+	perform job.enqueue(auth.org(), 'mail', null, letter);
+end
+$$;
+grant execute on function internal.quote_mail(uuid, jsonb) to authenticated;
+
 -- ---- customers: role anon -------------------------------------------------------------------
 
 create function internal.shared_quote(token_sha256 text) returns public.quotes
@@ -440,7 +453,7 @@ create function public.public_quote(token_sha256 text, record boolean)
 		tax_total numeric, total numeric, created_on date, accepted_at timestamptz, accepted_name text,
 		declined_at timestamptz, decline_reason text, seller_name text, seller_settings jsonb, owner_name text,
 		owner_email text, contact_name text, contact_email text, company_name text, company_street text,
-		company_postal_code text, company_city text, company_country text, timezone text, lines jsonb, taxes jsonb)
+		company_postal_code text, company_city text, company_country text, timezone text, lines jsonb, taxes jsonb, logo_sha256 text)
 language plpgsql security definer set search_path = ''
 as $$
 declare
@@ -463,7 +476,7 @@ create function internal.quote_document(org uuid, quote uuid)
 		tax_total numeric, total numeric, created_on date, accepted_at timestamptz, accepted_name text,
 		declined_at timestamptz, decline_reason text, seller_name text, seller_settings jsonb, owner_name text,
 		owner_email text, contact_name text, contact_email text, company_name text, company_street text,
-		company_postal_code text, company_city text, company_country text, timezone text, lines jsonb, taxes jsonb)
+		company_postal_code text, company_city text, company_country text, timezone text, lines jsonb, taxes jsonb, logo_sha256 text)
 language sql stable set search_path = ''
 as $$
 	select q.organization_id, q.id, q.number, q.title, q.status, q.currency, d.n, q.valid_until,
@@ -484,7 +497,8 @@ as $$
 				'tax_text', internal.money_text(t.tax, d.n))
 				order by t.tax_rate)
 			from (select l.tax_rate, sum(l.tax) as tax from public.quote_lines l
-				where l.organization_id = org and l.quote_id = quote and l.tax_rate > 0 group by 1) t), '[]')
+				where l.organization_id = org and l.quote_id = quote and l.tax_rate > 0 group by 1) t), '[]'),
+		(select f.sha256 from public.files f where f.organization_id = org and f.id::text = o.settings ->> 'logo_file_id')
 	from public.quotes q
 	cross join lateral (select internal.currency_decimals(q.currency)) d (n)
 	join public.organizations o on o.id = q.organization_id

@@ -55,4 +55,13 @@ http_handler webhooks_page, webhook_new, webhook_create, webhook_edit, webhook_s
 http_handler webhook_delete, webhook_test, webhook_test_result, webhook_again;
 http_handler webhook_log_page, webhook_log_entry;
 
+/* pages/products.c */
+http_handler products_page, product_new, product_create, product_page, product_save;
+http_handler product_price_add, product_tier_add, product_part_delete;
+
+/* pages/quotes.c, quote.c, quote_send.c */
+http_handler quotes_page, quote_new, quote_create, quote_page, quote_save, quote_delete;
+http_handler quote_catalogue, quote_line_add, quote_line_save;
+http_handler quote_send, quote_link, quote_revoke, quote_answer;
+
 #endif

@@ -146,7 +146,7 @@ enum status event_book(struct http_request *rq, struct http_response *rs, struct
 {
 	bool json = booking_json_in(rq);
 	struct err failure = { 0 };
-	struct wish w;
+	struct wish w = { 0 };
 	enum status st;
 
 	if (!json && booking_csrf(rq, e))

@@ -6,6 +6,7 @@
 #include "base/uuid.h"
 #include "crypto/crypto.h"
 #include "fcgi/quote/document.h"
+#include "file/file.h"
 #include "web/web.h"
 
 static struct pdf_fonts *fonts;
@@ -18,6 +19,19 @@ static enum status open_fonts(struct http_request *rq, struct err *e)
 	return pdf_fonts_open(&fonts, PDF_FONT_REGULAR, PDF_FONT_BOLD, NULL, rq->arena, e);
 }
 
+#define LOGO_MAX (4 << 20)
+
+/* A logo that is not there any more is no reason to refuse the document. */
+static void add_logo(struct pdf_quote *q, struct http_request *rq, const struct db_batch *b, int stmt)
+{
+	struct sv hash = db_first(b, stmt, "logo_sha256");
+	struct err ignored = { 0 };
+
+	if (hash.n && file_get(db_first(b, stmt, "organization_id"), hash, LOGO_MAX, rq->arena,
+			       &q->logo, &ignored))
+		q->logo = SV_NONE;
+}
+
 static enum status answer(struct http_request *rq, struct http_response *rs,
 			  const struct db_batch *b, int stmt, struct err *e)
 {
@@ -26,8 +40,10 @@ static enum status answer(struct http_request *rq, struct http_response *rs,
 
 	if (!db_rows(b, stmt))
 		return err_set(e, rq->arena, ST_NOT_FOUND, "This quote does not exist");
-	if (open_fonts(rq, e) || document_fill(&q, rq->arena, b, stmt, e) ||
-	    pdf_quote_render(&q, fonts, rq->arena, &rs->body, e))
+	if (open_fonts(rq, e) || document_fill(&q, rq->arena, b, stmt, e))
+		return e->status;
+	add_logo(&q, rq, b, stmt);
+	if (pdf_quote_render(&q, fonts, rq->arena, &rs->body, e))
 		return e->status;
 	http_content_type(rs, "application/pdf");
 	http_set_header(rs, "Content-Disposition",
@@ -46,9 +62,9 @@ static enum status staff_pdf(struct http_request *rq, struct http_response *rs, 
 
 	if (!uuid_valid(id))
 		return err_set(e, rq->arena, ST_NOT_FOUND, "This quote does not exist");
-	quote = db_add(b, "select d.*, to_char(d.created_on, 'FMMonth DD, YYYY') as date_text,"
-			  " to_char(d.valid_until, 'FMMonth DD, YYYY') as valid_text,"
-			  " to_char(d.accepted_at at time zone d.timezone, 'FMMonth DD, YYYY, HH24:MI') as accepted_text"
+	quote = db_add(b, "select d.*, to_char(d.created_on, 'Mon FMDD, YYYY') as date_text,"
+			  " to_char(d.valid_until, 'Mon FMDD, YYYY') as valid_text,"
+			  " to_char(d.accepted_at at time zone d.timezone, 'Mon FMDD, YYYY, HH24:MI') as accepted_text"
 			  " from internal.quote_document(auth.org(), $1) d", DB_S(id));
 	if (db_run(b, e))
 		return e->status;
@@ -59,9 +75,9 @@ static enum status public_pdf(struct http_request *rq, struct http_response *rs,
 {
 	struct db_batch *b = web_batch(rq);
 	int quote = db_add(b,
-		"select d.*, to_char(d.created_on, 'FMMonth DD, YYYY') as date_text,"
-		" to_char(d.valid_until, 'FMMonth DD, YYYY') as valid_text,"
-		" to_char(d.accepted_at at time zone d.timezone, 'FMMonth DD, YYYY, HH24:MI') as accepted_text"
+		"select d.*, to_char(d.created_on, 'Mon FMDD, YYYY') as date_text,"
+		" to_char(d.valid_until, 'Mon FMDD, YYYY') as valid_text,"
+		" to_char(d.accepted_at at time zone d.timezone, 'Mon FMDD, YYYY, HH24:MI') as accepted_text"
 		" from public_quote($1, false) d",
 		DB_S(crypto_token_hash(rq->arena, http_param(rq, "token"))));
 
