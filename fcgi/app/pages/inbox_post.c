@@ -178,7 +178,7 @@ static enum status store_files(struct http_request *rq, struct sv *json, struct 
 
 enum status inbox_reply(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct sv id, files, text = sv_trim(http_form(rq, "content"));
+	struct sv id, files = SV_NONE, text = sv_trim(http_form(rq, "content"));
 	struct sv client = http_form(rq, "client_id");
 	struct db_batch *b;
 	int items;
