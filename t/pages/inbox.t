@@ -8,6 +8,8 @@ const t = require('./lib.js');
 const tenant = t.config().tenants[0];
 const org = tenant.organization_id;
 const run = Date.now();
+// A person of this run alone, so that the test can be repeated on an instance.
+const guest = { from: run % 1e9, name: `Noor ${run % 1e6}` };
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFUlEQVR4nGNkYPjPgA0wYRUdtBIAO/8BD7Pkjm8AAAAASUVORK5CYII=', 'base64');
 
 const row = (page, name) => page.locator('.talk-row', { hasText: name });
@@ -60,7 +62,7 @@ async function list(page) {
 		&& await page.locator('.row-channel use[href$="#brand-whatsapp"]').count() > 0, 'INB-6 with the badge of their channel');
 	const times = await page.locator('.talk-row').evaluateAll((rows) => rows.map((r) => Number(r.dataset.at)));
 	t.ok(times.every((x, i) => !i || x <= times[i - 1]), 'INB-3 the newest first');
-	t.like(await row(page, 'Mariam Hassan').textContent(), /Could we also talk on Thursday.*3/s, 'INB-5 with name, preview and number of unread');
+	t.ok(texts.some((text) => /Mariam Hassan/.test(text)), 'INB-5 with their names');
 	await page.keyboard.press('/');
 	t.is(await page.evaluate(() => document.activeElement.name), 'q', 'the key / leads to the search');
 	await page.keyboard.type('mari');
@@ -87,26 +89,28 @@ async function list(page) {
 async function live(anna, omar) {
 	await anna.goto('/inbox');
 	await omar.goto('/inbox');
-	await openTalk(omar, 'Tomás Silva');
 	await anna.evaluate(() => { window.stayed = true; });
 	await anna.waitForTimeout(600); // both streams stand
 	const count = Number(await anna.textContent('#unanswered-count'));
 	const began = Date.now();
-	await t.telegram(`A new person ${run}`, { from: run % 1e9, name: 'Noor Live' });
-	await t.lives(row(anna, 'Noor Live').waitFor(), 'INB-7 INB-41 a new conversation appears in the list without a reload');
+	await t.telegram(`A new person ${run}`, guest);
+	await t.lives(row(anna, guest.name).waitFor(), 'INB-7 INB-41 a new conversation appears in the list without a reload');
 	t.diag(`${Date.now() - began} ms from the provider's call to the row`);
-	await t.lives(row(omar, 'Noor Live').waitFor(), 'INB-85 and in the session of a colleague');
+	await t.lives(row(omar, guest.name).waitFor(), 'INB-85 and in the session of a colleague');
 	t.is(await anna.locator('.talk-row').first().getAttribute('class').then((c) => c.includes('is-unread')), true, 'INB-5 marked as unread, at the top');
 	await t.lives(anna.waitForFunction((n) => Number(document.getElementById('unanswered-count').textContent) === n + 1, count), 'INB-27 the number in the navigation follows');
-	await t.telegram(`Second line ${run}`);
+	t.like(await row(anna, guest.name).textContent(), /A new person.*1/s, 'INB-5 with preview and number of unread');
+	await openTalk(omar, guest.name);
+	await omar.waitForTimeout(300);
+	await t.telegram(`Second line ${run}`, guest);
 	await t.lives(said(omar, `Second line ${run}`).waitFor(), 'INB-85 a message appears in the open thread');
-	await t.lives(t.until(() => t.sql("select unread_count = 0 from conversations c join contacts k on k.id = c.contact_id where k.first_name = 'Tomás' and c.organization_id = $1", org)).then((v) => { if (!v) throw new Error('still unread'); }), 'INB-65 and is read at once, as somebody looks at it');
-	await t.lives(anna.waitForFunction(() => ![...document.querySelectorAll('.is-unread')].some((r) => r.textContent.includes('Tomás'))), 'INB-65 INB-90 which other sessions see');
+	await t.lives(t.until(() => t.sql("select unread_count = 0 from conversations c join contacts k on k.id = c.contact_id where k.last_name = $2 and c.organization_id = $1", org, guest.name.split(' ')[1])).then((v) => { if (!v) throw new Error('still unread'); }), 'INB-65 and is read at once, as somebody looks at it');
+	await t.lives(anna.waitForFunction(() => ![...document.querySelectorAll('.is-unread')].some((r) => r.textContent.includes('Second line'))), 'INB-65 INB-90 which other sessions see');
 	t.ok(await anna.evaluate(() => window.stayed), 'INB-7 the page was not loaded again');
 }
 
 async function replies(anna, omar, bot) {
-	await openTalk(anna, 'Tomás Silva');
+	await openTalk(anna, guest.name);
 	t.like(anna.url(), /\/inbox\/[0-9a-f-]{36}/, 'an open conversation has its own address');
 	await anna.waitForTimeout(300);
 	await reply(anna, `With pleasure ${run}`);
@@ -114,7 +118,7 @@ async function replies(anna, omar, bot) {
 	await t.lives(said(anna, `With pleasure ${run}`).locator('[aria-label="Sent"]').waitFor(), 'INB-88 its state follows live: sent');
 	t.is((await t.calls(bot, /sendMessage/)).filter((c) => JSON.stringify(c).includes(`With pleasure ${run}`)).length, 1, 'the provider got it, once');
 	t.like(await said(anna, `With pleasure ${run}`).textContent(), /Anna Berg/, 'INB-64 the agent is named');
-	t.like(await row(anna, 'Tomás Silva').textContent(), /You: With pleasure/, 'INB-48 the list shows it as the last message');
+	t.like(await row(anna, guest.name).textContent(), /You: With pleasure/, 'INB-48 the list shows it as the last message');
 	const twice = await anna.evaluate(async (text) => {
 		const id = crypto.randomUUID(), url = document.querySelector('.composer-form').action;
 		const once = () => {
@@ -141,7 +145,7 @@ async function replies(anna, omar, bot) {
 	await anna.press('#composer-text', 'Enter');
 	await said(anna, '<b>&').waitFor();
 	t.is(await said(anna, '<b>&').locator('.bubble-text a').getAttribute('href'), 'https://example.com/a?b=1&c=2', 'text stays text, an address becomes a link');
-	await fetch(`${bot}/control/fail`, { method: 'POST', body: JSON.stringify({ match: 'sendMessage', times: 1, status: 403, body: { ok: false, error_code: 403, description: 'Forbidden: bot was blocked by the user' } }) });
+	await fetch(`${bot}/control/fail`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ match: 'sendMessage', times: 1, status: 403, body: { ok: false, error_code: 403, description: 'Forbidden: bot was blocked by the user' } }) });
 	await reply(anna, `Blocked ${run}`);
 	await t.lives(said(anna, `Blocked ${run}`).locator('.item-problem').waitFor(), 'a refusal of the provider shows at the message');
 	await t.axe(anna, 'inbox, thread with a failed message');
@@ -179,16 +183,16 @@ async function files(anna, omar) {
 }
 
 async function conversation(anna, omar, bot) {
-	await openTalk(omar, 'Tomás Silva');
+	await openTalk(omar, guest.name);
 	await anna.selectOption('[name=assignee_id]', { label: 'Omar Haddad' }).catch(async () =>
 		anna.selectOption('[name=assignee_id]', await anna.locator('option', { hasText: 'Omar' }).first().getAttribute('value')));
 	await t.lives(omar.waitForFunction(() => /Omar/.test(document.querySelector('[name=assignee_id]').selectedOptions[0].textContent)), 'INB-53 INB-86 an assignment reaches the other session');
 	await omar.goto('/inbox?view=mine');
-	await t.lives(row(omar, 'Tomás Silva').waitFor(), 'INB-15 INB-58 and stands in the view Mine of the assignee');
+	await t.lives(row(omar, guest.name).waitFor(), 'INB-15 INB-58 and stands in the view Mine of the assignee');
 	await anna.keyboard.press('Escape');
 	await anna.locator('.thread').focus();
 	await anna.keyboard.press('s');
-	await t.lives(row(anna, 'Tomás Silva').locator('.row-star').waitFor(), 'INB-52 the key s stars the conversation');
+	await t.lives(row(anna, guest.name).locator('.row-star').waitFor(), 'INB-52 the key s stars the conversation');
 
 	const before = (await t.calls(bot, /send/)).length;
 	await anna.click('[data-mode=note]');
@@ -204,32 +208,32 @@ async function conversation(anna, omar, bot) {
 	await anna.waitForSelector('#deal-dialog[open]');
 	await t.axe(anna, 'inbox, deal dialog');
 	await t.shot(anna, 'inbox-deal');
-	await anna.fill('#deal-title', `Platform for Tomás ${run}`);
+	await anna.fill('#deal-title', `Platform for Noor ${run}`);
 	await anna.fill('#deal-value', 'much');
 	await anna.click('#deal-dialog .btn-primary');
 	await t.lives(anna.waitForSelector('.form-problem:not([hidden])'), 'a value that is none is refused beside the field');
 	await anna.fill('#deal-value', '4800');
 	await anna.selectOption('#deal-stage', { label: 'Qualified' });
 	await anna.click('#deal-dialog .btn-primary');
-	await t.lives(anna.locator('#panel-deals', { hasText: `Platform for Tomás ${run}` }).waitFor(), 'INB-82 a deal made in the conversation stands in the panel');
-	t.is(t.sql('select d.stage || d.value || d.currency || (d.contact_id = c.contact_id) || (d.conversation_id = c.id) from deals d join conversations c on c.id = d.conversation_id where d.title = $1', `Platform for Tomás ${run}`),
+	await t.lives(anna.locator('#panel-deals', { hasText: `Platform for Noor ${run}` }).waitFor(), 'INB-82 a deal made in the conversation stands in the panel');
+	t.is(t.sql('select d.stage || d.value || d.currency || (d.contact_id = c.contact_id) || (d.conversation_id = c.id) from deals d join conversations c on c.id = d.conversation_id where d.title = $1', `Platform for Noor ${run}`),
 		'qualified4800.00EURtruetrue', 'INB-82 linked to contact and conversation');
 
 	await omar.goto('/inbox');
-	await row(omar, 'Tomás Silva').waitFor();
+	await row(omar, guest.name).waitFor();
 	await omar.waitForTimeout(400);
 	await anna.locator('.thread').focus();
 	await anna.keyboard.press('e');
-	await t.lives(row(omar, 'Tomás Silva').waitFor({ state: 'detached' }), 'INB-43 INB-87 closed with the key e, it leaves the open view of everybody');
+	await t.lives(row(omar, guest.name).waitFor({ state: 'detached' }), 'INB-43 INB-87 closed with the key e, it leaves the open view of everybody');
 	await t.lives(anna.waitForSelector('.composer[data-state=closed]'), 'a closed conversation offers to reopen it');
 	await t.axe(anna, 'inbox, closed conversation');
 	await t.lives(anna.click('.toasts button'), 'the toast offers Undo');
-	await t.lives(row(omar, 'Tomás Silva').waitFor(), 'INB-46 which reopens it');
+	await t.lives(row(omar, guest.name).waitFor(), 'INB-46 which reopens it');
 	await anna.locator('.thread').focus();
 	await anna.keyboard.press('e');
-	await row(omar, 'Tomás Silva').waitFor({ state: 'detached' });
-	await t.telegram(`Me again ${run}`);
-	await t.lives(row(omar, 'Tomás Silva').waitFor(), 'INB-44 a message of the customer reopens it');
+	await row(omar, guest.name).waitFor({ state: 'detached' });
+	await t.telegram(`Me again ${run}`, guest);
+	await t.lives(row(omar, guest.name).waitFor(), 'INB-44 a message of the customer reopens it');
 	await t.lives(anna.waitForSelector('.composer[data-state=open]'), 'INB-44 INB-87 also where it is open');
 	t.is((await t.calls(bot, /send/)).length, before, 'INB-75 nothing of all this went to the customer');
 }
@@ -343,7 +347,7 @@ async function onPhone() {
 	await t.fits(page, 'inbox on a phone');
 	await t.axe(page, 'inbox on a phone');
 	await t.shots(page, 'inbox-phone');
-	await openTalk(page, 'Tomás Silva');
+	await openTalk(page, guest.name);
 	await t.fits(page, 'thread on a phone');
 	t.ok(!await page.isVisible('.inbox-list'), 'on a phone the thread takes the place of the list');
 	await t.axe(page, 'thread on a phone');
