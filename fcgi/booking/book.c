@@ -9,8 +9,8 @@
 #include "base/conf.h"
 #include "base/uuid.h"
 
-static const char book_sql[] =
-	"select confirmation_token, is_new from public_book($1, $2, $3::timestamptz, $4, $5, $6, $7, $8::jsonb, $9, $10::uuid)";
+static const char book_sql[] = "select confirmation_token, is_new from public_book($1, $2, "
+			       "$3::timestamptz, $4, $5, $6, $7, $8::jsonb, $9, $10::uuid)";
 
 struct wish {
 	struct sv start, name, email, phone, notes, zone, client_id;
