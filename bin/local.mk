@@ -48,7 +48,7 @@ uninstall-local:
 
 dist-hook:
 	cd $(srcdir) && find $(INSTALLED_TREES) t .ci $(FIND_FILES) | while read -r f; do \
-		case " $(check_PROGRAMS) " in *" $$f "*) continue ;; esac; \
+		case " $(check_PROGRAMS) $(noinst_PROGRAMS) " in *" $$f "*) continue ;; esac; \
 		test -e "$(abs_distdir)/$$f" && continue; \
 		$(MKDIR_P) "$(abs_distdir)/$${f%/*}" && cp -p "$$f" "$(abs_distdir)/$$f" || exit 1; \
 	done

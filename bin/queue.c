@@ -22,8 +22,8 @@ enum status admin_webhook_create(struct admin *ad, struct err *e)
 		secret = crypto_seal(ad->arena, SV("webhook_configurations.secret"), secret);
 	db_as_self(b);
 	made = db_add(b,
-		"insert into webhook_configurations (organization_id, url, events, secret, custom_headers)"
-		" values ($1, $2, $3, $4, coalesce($5, '{}')::jsonb) returning id",
+		"insert into webhook_configurations (organization_id, url, events, secret,"
+		" custom_headers) values ($1, $2, $3, $4, coalesce($5, '{}')::jsonb) returning id",
 		DB_S(org), DB_S(url), DB_S(names_array(ad->arena, events)), DB_OPT(secret),
 		DB_OPT(admin_option(ad, "headers")));
 	if (db_run(b, e))

@@ -234,7 +234,7 @@ as $$
 $$;
 
 -- Running jobs whose worker is gone, or that are locked longer than any job
--- may take, become ready again; at the fifth such end they are dead.
+-- may take, become ready again; at the tenth such end they are dead.
 create function job.reap(stale interval default '30 minutes') returns bigint
 language plpgsql security definer set search_path = ''
 as $$
@@ -247,7 +247,7 @@ begin
 			union select s.worker from job.sleepers s) w
 		where not job.alive(w.worker);
 	delete from job.sleepers s where s.worker = any (gone);
-	update job.jobs j set state = case when j.crashes >= 4 then 'dead' else 'ready' end, crashes = j.crashes + 1,
+	update job.jobs j set state = case when j.crashes >= 9 then 'dead' else 'ready' end, crashes = j.crashes + 1,
 			last_error = case when j.locked_at < now() - stale and not j.locked_by = any (gone)
 				then 'The job took too long' else 'The worker ended in the middle of this job' end,
 			locked_by = null, locked_at = null

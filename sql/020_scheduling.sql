@@ -211,7 +211,9 @@ language plpgsql security definer set search_path = ''
 as $$
 begin
 	perform job.enqueue(new.organization_id, 'booking_mail', new.id || ':' || new.sequence,
-		jsonb_build_object('token', new.confirmation_token, 'sequence', new.sequence, 'by', auth.uid(),
+		jsonb_build_object('token', new.confirmation_token, 'sequence', new.sequence,
+			-- Nobody is told what he did himself.
+			'tell_host', auth.uid() is distinct from new.profile_id,
 			'what', case when new.status = 'cancelled' then 'cancelled' when tg_op = 'INSERT' then 'created'
 				else 'rescheduled' end));
 	return null;
@@ -398,7 +400,6 @@ declare
 	moved uuid;
 	first date;
 	last date;
-	following timestamptz;
 begin
 	select * into t from public.public_event_type(host, type_slug);
 	if not found then
@@ -407,11 +408,8 @@ begin
 	z := internal.zone(zone, t.timezone);
 	select b.id into moved from public.bookings b
 		where b.organization_id = t.organization_id and b.event_type_id = t.id and b.confirmation_token = token;
-	if month is null then
-		following := internal.next_slot(t.organization_id, t.id, coalesce(chosen::timestamp at time zone z, now()), moved);
-		month := coalesce(chosen, (coalesce(following, now()) at time zone z)::date);
-	end if;
-	first := date_trunc('month', month::timestamp)::date;
+	first := date_trunc('month', coalesce(month, chosen,
+		(coalesce(internal.next_slot(t.organization_id, t.id, now(), moved), now()) at time zone z)::date)::timestamp)::date;
 	last := (first + interval '1 month')::date - 1;
 	return query
 		-- The guest's days are not the host's: look one further on both sides.
@@ -488,6 +486,7 @@ declare
 	person uuid;
 	normal text := internal.phone_normalized(nullif(trim(phone), ''));
 begin
+	name := trim(regexp_replace(name, '[[:cntrl:]]+', ' ', 'g')); -- it goes into headers of mails
 	select e.*, p.timezone as zone, pt.name as host_name, pt.organization_name into t
 		from public.public_event_type(host, type_slug) pt
 		join public.event_types e on e.organization_id = pt.organization_id and e.id = pt.id

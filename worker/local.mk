@@ -1,5 +1,6 @@
 pkglibexec_PROGRAMS += worker/kontor-worker
 worker_kontor_worker_SOURCES = \
+	worker/booking_mail.c \
 	worker/mail.c \
 	worker/main.c \
 	worker/messages.c \

@@ -13,6 +13,8 @@
 
 #define DISPATCH_MAX 1000
 #define IDLE_MS 200      /* nothing depends on a notification: so late at most */
+#define ALERT_MS 20      /* the same while there is traffic, for so long after it: */
+#define ALERT_FOR_MS 1000
 #define DOWN_MS 250      /* between attempts to reach the database */
 #define REAP_MS 5000
 #define PURGE_MS 600000
@@ -22,12 +24,14 @@
 struct loop {
 	struct worker w;
 	struct job_queue *jobs;
+	struct guard *guard;
 	struct arena *arena; /* of one turn */
 	bool busy;     /* the last turn found something: look again at once */
 	bool notified; /* a writer woke us */
 	bool asleep;   /* our row stands in job.sleepers, so writers notify */
 	bool down;     /* the database is out of reach */
 	int64_t next_turn, next_reap, next_purge; /* ms of the monotonic clock */
+	int64_t last_busy;
 };
 
 static volatile sig_atomic_t stopping;
@@ -102,7 +106,12 @@ static bool turn(struct loop *l)
 	event_publish(l->w.net, b, events);
 	l->busy = job_start_taken(l->jobs, b) > 0;
 	l->busy |= db_rows(b, events) > 0;
-	l->next_turn = now_ms() + IDLE_MS;
+	l->next_turn = now_ms();
+	if (l->busy)
+		l->last_busy = l->next_turn;
+	/* A writer that looked for our row just before it stood commits just
+	 * after we looked for work; under traffic that happens all the time. */
+	l->next_turn += l->next_turn - l->last_busy < ALERT_FOR_MS ? ALERT_MS : IDLE_MS;
 	return true;
 }
 
@@ -160,11 +169,12 @@ static void work(struct loop *l)
 		}
 		l->busy = true; /* ends make events */
 	}
-	if (now >= l->next_reap)
+	if (!l->down && now >= l->next_reap)
 		reap(l);
-	if (now >= l->next_purge)
+	if (!l->down && now >= l->next_purge)
 		purge(l);
-	if (!l->down && (l->busy || l->notified || now >= l->next_turn) && !turn(l))
+	/* When it was down, this turn is the attempt to reach it again. */
+	if ((l->busy || l->notified || now >= l->next_turn) && !turn(l))
 		return;
 	if (!l->down && !l->busy && !l->asleep)
 		fall_asleep(l);
@@ -245,13 +255,13 @@ static enum status settings(struct arena *a, struct err *e)
 
 static enum status outside(struct loop *l, struct arena *a, struct err *e)
 {
-	struct guard *guard = guard_new(sv_from(conf_str(CONF_net_allow)), a, e);
 	int calls = (int)conf_int(CONF_worker_jobs);
 
-	if (!guard)
+	l->guard = guard_new(sv_from(conf_str(CONF_net_allow)), a, e);
+	if (!l->guard)
 		return e->status;
 	/* Live updates come on top: slow receivers must not hold them up. */
-	l->w.net = net_new(&(struct net_options){ .guard = guard,
+	l->w.net = net_new(&(struct net_options){ .guard = l->guard,
 						  .max_total = (calls > 0 ? calls : 1) + 16 });
 	return ST_OK;
 }
@@ -271,10 +281,11 @@ static void inside(struct loop *l, struct arena *a)
 	struct err e = { 0 };
 
 	l->w.name = o.worker;
-	l->w.db = o.db = db_new(&(struct db_options){ .url = conf_str(CONF_db_worker_url),
-						      .name = "kontor-worker",
-						      .prepared = true,
-						      .statement_timeout = *timeout ? timeout : NULL });
+	l->w.db = o.db = db_new(&(struct db_options){
+		.url = conf_str(CONF_db_worker_url),
+		.name = "kontor-worker",
+		.prepared = true,
+		.statement_timeout = *timeout ? timeout : NULL });
 	o.handlers = worker_handlers(&o.n_handlers);
 	l->jobs = job_queue_new(&o);
 	reached(l, db_listen(l->w.db, "kontor_job", a, &e), &e);
@@ -305,11 +316,15 @@ int main(void)
 	signals();
 	metrics_open("kontor-worker");
 	inside(&l, a);
+	l.w.templates = tmpl_set_open(conf_str(CONF_templates_dir));
+	tmpl_set_reload(l.w.templates, conf_bool(CONF_templates_reload));
 	l.next_purge = now_ms() + REAP_MS;
 	log_info("started", LOG_C("worker", l.w.name));
 	forever(&l);
 	wind_down(&l);
 	job_queue_free(l.jobs);
+	tmpl_set_free(l.w.templates);
+	guard_free(l.guard);
 	db_free(l.w.db);
 	arena_free(l.arena);
 	arena_free(a);

@@ -25,10 +25,13 @@ static void go_on(const struct net_response *r, void *arg)
 		job_done(j);
 		break;
 	case CHANNEL_RETRY:
-		if (s.uncounted)
-			job_postpone(j, s.text, (s.retry_after > 0 ? s.retry_after : 1) * INT64_C(1000));
-		else
-			job_fail(j, s.text, job_retry_ms(j, s.retry_after));
+		if (s.uncounted) {
+			int after = s.retry_after > 0 ? s.retry_after : 1;
+
+			job_postpone(j, s.text, after * INT64_C(1000));
+			break;
+		}
+		job_fail(j, s.text, job_retry_ms(j, s.retry_after));
 		break;
 	case CHANNEL_DEAD:
 		job_fail(j, s.text, -1);

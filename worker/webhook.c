@@ -56,7 +56,8 @@ static void failed(struct job *j, struct sv why, int64_t retry_ms)
 static struct sv judge(struct arena *a, const struct net_response *r)
 {
 	if (r->error)
-		return webhook_printable(a, r->text.n ? r->text : sv_from(net_error_name(r->error)), 500);
+		return webhook_printable(a, r->text.n ? r->text :
+						sv_from(net_error_name(r->error)), 500);
 	if (r->status / 100 == 2)
 		return SV_NONE;
 	if (r->status / 100 == 3)
@@ -131,14 +132,16 @@ static void call(struct job *j)
 }
 
 /* The row of event.webhook_load in the job's own memory. */
-static struct sv col(struct job *j, const struct db_batch *b, int stmt, size_t row, const char *name)
+static struct sv col(struct job *j, const struct db_batch *b, int stmt, size_t row,
+		     const char *name)
 {
 	struct sv v = db_named(b, stmt, row, name);
 
 	return sv_present(v) ? arena_sv(j->arena, v) : v;
 }
 
-static enum status build(struct job *j, const struct db_batch *b, int stmt, size_t row, struct err *e)
+static enum status build(struct job *j, const struct db_batch *b, int stmt, size_t row,
+			 struct err *e)
 {
 	struct delivery *d = j->state;
 	struct webhook_event ev = {
@@ -180,7 +183,7 @@ static void begin(struct job *j, const struct db_batch *b, int stmt, size_t row)
 	else if (!sv_eq(db_named(b, stmt, row, "is_active"), SV("t")))
 		failed(j, SV("The webhook is switched off"), -1); /* WHK-5 */
 	else if (!open_secret(j, d, db_named(b, stmt, row, "secret")))
-		failed(j, SV("The secret cannot be opened with this installation's key; set it again"), -1);
+		failed(j, SV("The secret cannot be opened with this key; set it again"), -1);
 	else
 		call(j);
 }

@@ -6,6 +6,7 @@
  * messages.c  inbound, send_message, fetch_media: tasks of lib/channel
  * webhook.c   deliveries to endpoints
  * mail.c      mail through the installation's relay
+ * booking_mail.c  writes the mails about a booking
  *
  * SQL is short and synchronous on one connection; everything that waits for
  * somebody else is a call of lib/net, many at a time.
@@ -16,10 +17,12 @@
 #include "db/db.h"
 #include "job/job.h"
 #include "net/net.h"
+#include "tmpl/tmpl.h"
 
 struct worker {
 	struct db *db;
 	struct net *net;
+	struct tmpl_set *templates; /* of mails */
 	const char *name; /* host:pid:start */
 };
 
@@ -34,5 +37,6 @@ const struct job_handler *worker_handlers(size_t *n);
 void message_start(struct job *j);
 void webhook_start_all(struct job *const *jobs, size_t n);
 void mail_start(struct job *j);
+void booking_mail_start(struct job *j);
 
 #endif

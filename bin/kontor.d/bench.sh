@@ -20,6 +20,7 @@ cmd_bench() {
 	[ ${#files[@]} -gt 0 ] || mapfile -t files < <(find "$TREE/t/bench" -name '*.bench' -perm -u+x 2>/dev/null | sort)
 	[ ${#files[@]} -gt 0 ] || die "there are no benches in t/bench" "a bench is an executable t/bench/NAME.bench"
 	test_prepare >&2
+	test_traps
 	test_shared_start >&2
 	bench_run "${files[@]}" | bench_print "$form"
 }

@@ -84,7 +84,7 @@ packages_install() {
 
 # apt_get LOG ARGUMENT...: without questions, and without starting services.
 apt_get() {
-	local log=$1 policy=/usr/sbin/policy-rc.d made= rc=0
+	local log=$1 policy=/usr/sbin/policy-rc.d made="" rc=0
 	shift
 	if [ ! -e "$policy" ] && as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$policy"; then
 		as_root chmod +x "$policy"

@@ -9,6 +9,7 @@
 # test that stops programs or changes settings starts its own (t/lib/Kontor.pm).
 
 TEST_HOME=
+TEST_PROVE=
 
 cmd_test() {
 	local verbose='' files=() file rc=0
@@ -22,6 +23,7 @@ cmd_test() {
 		shift
 	done
 	test_prepare
+	test_traps
 	[ ${#files[@]} -gt 0 ] || mapfile -t files < <(test_files)
 	for file in "${files[@]}"; do
 		case $file in
@@ -29,9 +31,14 @@ cmd_test() {
 		*) test_shared_start; break ;;
 		esac
 	done
-	cd "$TREE"
+	cd "$TREE" || exit 1
+	# In the background, so that a signal reaches us at once; in a session of
+	# its own, so that the whole of it can be ended.
 	# shellcheck disable=SC2086
-	prove $verbose -j "${KONTOR_TEST_JOBS:-1}" -e t/lib/run "${files[@]}" || rc=$?
+	setsid prove $verbose -j "${KONTOR_TEST_JOBS:-1}" -e t/lib/run "${files[@]}" </dev/null &
+	TEST_PROVE=$!
+	wait "$TEST_PROVE" || rc=$?
+	TEST_PROVE=
 	[ "$rc" -eq 0 ] || test_keep_logs
 	exit "$rc"
 }
@@ -57,9 +64,9 @@ test_file() {
 
 # Small and fast ones first, so that the first failure is the simplest.
 test_files() {
-	cd "$TREE"
+	cd "$TREE" || exit 1
 	find t/unit -maxdepth 1 -name 'test_*' -perm -u+x -type f ! -name '*.*' | sort
-	find t/sql -name '*.sql' 2>/dev/null | sort
+	[ ! -d t/sql ] || find t/sql -name '*.sql' | sort
 	find t -name node_modules -prune -o -name '*.t' -print | sort
 }
 
@@ -87,13 +94,16 @@ free_port() {
 	say "$port"
 }
 
-test_shared_start() {
-	local port
-	[ -z "$TEST_HOME" ] || return 0
+test_traps() {
 	trap test_shared_stop EXIT
 	trap 'exit 129' HUP
 	trap 'exit 130' INT
 	trap 'exit 143' TERM
+}
+
+test_shared_start() {
+	local port
+	[ -z "$TEST_HOME" ] || return 0
 	TEST_HOME=$(mktemp -d /tmp/kontor-test.XXXXXX)
 	port=$(free_port)
 	KONTOR_HOME=$TEST_HOME KONTOR_PORT=$port KONTOR_BUILT=1 "$self" up --demo >"$TEST_HOME/up.log" 2>&1 || {
@@ -106,6 +116,10 @@ test_shared_start() {
 
 test_shared_stop() {
 	trap - EXIT
+	if [ -n "$TEST_PROVE" ]; then
+		kill -TERM -- "-$TEST_PROVE" 2>/dev/null || true
+		wait "$TEST_PROVE" || true
+	fi
 	[ -n "$TEST_HOME" ] || return 0
 	KONTOR_HOME=$TEST_HOME "$self" down >/dev/null ||
 		warn "the instance in $TEST_HOME did not stop"

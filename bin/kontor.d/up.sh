@@ -64,16 +64,39 @@ up_ask() {
 	printf '%s\n' "$out" | write_file "$KONTOR_HOME/$1.json" 0600
 }
 
+# One address of each program; any answer of its own will do.
+PROBES='/rest/v1/ /functions/v1/none-webhook /s/- /schedule/- /quotes/-/pdf /login'
+
 up_wait() {
-	local i status=000
+	local i status=000 probe
 	for ((i = 0; i < READY_SECONDS * 20; i++)); do
 		status=$(http_status /readyz)
-		[ "$status" != 200 ] || return 0
+		[ "$status" != 200 ] || break
 		up_alive
 		sleep 0.05
 	done
-	tail -q -n 3 "$LOG/app.log" "$LOG/nginx.log" >&2 || true
-	die "Kontor did not get ready within $READY_SECONDS s (/readyz answers $status)" \
+	[ "$status" = 200 ] || up_not_ready "/readyz" "$status"
+	for probe in $PROBES; do
+		for ((i = 0; i < 40; i++)); do
+			status=$(http_status "$probe")
+			case $status in
+			000 | 5??) sleep 0.05 ;;
+			*) continue 2 ;;
+			esac
+		done
+		up_not_ready "$probe" "$status"
+	done
+}
+
+up_not_ready() {
+	local log
+	for log in "$LOG"/*.log; do
+		case $log in
+		*/postgresql.log) ;;
+		*) tail -n 2 "$log" >&2 ;;
+		esac
+	done
+	die "Kontor did not get ready: $1 answers $2" \
 		"kontor doctor says what is wrong; the logs are in $LOG"
 }
 

@@ -99,7 +99,7 @@ nginx_main() {
 }
 
 nginx_ensure() {
-	local changed= out
+	local changed="" out
 	[ -e "$NGINX_MODULE" ] || die "nginx's module nchan is missing" "apt-get install libnginx-mod-nchan"
 	nginx_write kontor-http.conf && changed=yes
 	nginx_write kontor.conf && changed=yes
@@ -124,7 +124,7 @@ nginx_stop() {
 	pid=$(nginx_pid) || return 0
 	kill -QUIT "$pid" 2>/dev/null || true
 	for ((i = 0; i < 100; i++)); do
-		[ -e "/proc/$pid" ] || return 0
+		[ -n "$(process_start "$pid")" ] || return 0
 		[ "$i" -ne 60 ] || kill -TERM "$pid" 2>/dev/null || true
 		sleep 0.05
 	done

@@ -1,6 +1,8 @@
 pkglibexec_PROGRAMS += fcgi/api/kontor-api
 fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/main.c \
+	fcgi/api/auth/token.c \
+	fcgi/api/auth/user.c \
 	fcgi/api/health.c \
 	fcgi/api/rest.c \
 	fcgi/api/routes.c fcgi/api/routes.h

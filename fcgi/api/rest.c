@@ -63,6 +63,8 @@ static enum status serve(struct http_request *rq, struct http_response *rs, unsi
 		return e->status;
 	if (rest_handle(engine(), &call, rq, rs, web_batch(rq), e) == ST_FORBIDDEN && is_anon(rq))
 		return who_are_you(rq, e);
+	if (e->status == ST_UNAUTHENTICATED && rq->api_key.n)
+		e->status = ST_BAD_KEY;
 	return e->status;
 }
 

@@ -14,6 +14,8 @@ extern const struct http_route api_routes[];
 
 /* rest.c */
 http_handler rest_table, rest_proxy;
+/* auth/token.c, auth/user.c */
+http_handler auth_token, auth_user, auth_logout, auth_health;
 /* health.c */
 http_handler health_live, health_ready, health_metrics;
 

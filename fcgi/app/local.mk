@@ -3,6 +3,10 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/main.c \
 	fcgi/app/routes.c fcgi/app/routes.h \
 	fcgi/app/crm.c fcgi/app/crm.h fcgi/app/list.c fcgi/app/form.c \
+	fcgi/app/pages/api_keys.c \
+	fcgi/app/pages/companies.c \
+	fcgi/app/pages/company.c \
+	fcgi/app/pages/company_form.c \
 	fcgi/app/pages/contact.c \
 	fcgi/app/pages/contact_form.c \
 	fcgi/app/pages/contacts.c \
@@ -12,8 +16,23 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
 	fcgi/app/pages/login.c \
 	fcgi/app/pages/notes.c \
+<<<<<<< HEAD
 	fcgi/app/quotes.h \
 	fcgi/app/pages/products.c \
 	fcgi/app/pages/quote.c \
 	fcgi/app/pages/quote_send.c \
 	fcgi/app/pages/quotes.c
+=======
+	fcgi/app/pages/pipelines.c \
+	fcgi/app/pages/settings.c \
+	fcgi/app/pages/webhook_event.def \
+	fcgi/app/pages/webhook_log.c \
+	fcgi/app/pages/webhooks.c
+fcgi_app_kontor_app_SOURCES += \
+	fcgi/app/pages/files.c \
+	fcgi/app/pages/home.c \
+	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
+	fcgi/app/pages/inbox_post.c \
+	fcgi/app/pages/live.c \
+	fcgi/app/pages/settings_channels.c
+>>>>>>> main

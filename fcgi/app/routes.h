@@ -19,6 +19,25 @@ http_handler contacts_page, contacts_options;
 http_handler contact_page, contact_delete;
 http_handler contact_new, contact_create, contact_edit, contact_save;
 http_handler contact_note, company_note, deal_note, timeline_fragment;
+/* pages/home.c */
+http_handler home_page;
+/* pages/inbox.c */
+http_handler inbox_page, inbox_talk_page, inbox_list, inbox_rows, inbox_items, inbox_state, inbox_count;
+/* pages/inbox_post.c */
+http_handler inbox_reply, inbox_retry, inbox_note, inbox_assign, inbox_status, inbox_star, inbox_read,
+	inbox_deal;
+/* pages/files.c */
+http_handler file_page;
+/* pages/settings_channels.c */
+http_handler settings_channels, settings_channel_new, settings_channel_create, settings_channel_page,
+	settings_channel_save, settings_channel_delete;
+/* pages/live.c */
+http_handler live_stream;
+
+/* pages/companies.c, company.c, company_form.c */
+http_handler companies_page, companies_options;
+http_handler company_page, company_delete;
+http_handler company_new, company_create, company_edit, company_save;
 
 /* pages/deals.c, deal.c, deal_form.c, deal_move.c */
 http_handler deals_page, deals_cards, deal_move;
@@ -33,5 +52,16 @@ http_handler product_price_add, product_tier_add, product_part_delete;
 http_handler quotes_page, quote_new, quote_create, quote_page, quote_save, quote_delete;
 http_handler quote_catalogue, quote_line_add, quote_line_save;
 http_handler quote_send, quote_link, quote_revoke, quote_answer;
+
+/* pages/pipelines.c */
+http_handler pipelines_page, pipeline_new, pipeline_create, pipeline_edit, pipeline_save;
+http_handler pipeline_delete;
+
+/* pages/settings.c, api_keys.c, webhooks.c, webhook_log.c */
+http_handler settings_page, profile_page, profile_save;
+http_handler keys_page, key_create, key_revoke;
+http_handler webhooks_page, webhook_new, webhook_create, webhook_edit, webhook_save;
+http_handler webhook_delete, webhook_test, webhook_test_result, webhook_again;
+http_handler webhook_log_page, webhook_log_entry;
 
 #endif

@@ -41,12 +41,14 @@ static void fill(struct accounts *acc, const struct db_batch *b, int rows)
 		struct channel_account *one = &acc->v[acc->n++];
 		struct accounts_key *k = &acc->keys[acc->n_keys];
 
-		channel_account_open(one, acc->arena, acc->channel, &(struct channel_account_row){
-			.organization_id = db_named(b, rows, i, "organization_id"),
-			.id = db_named(b, rows, i, "id"),
-			.external_id = db_named(b, rows, i, "external_id"),
-			.settings = db_named(b, rows, i, "settings"),
-			.secrets = db_named(b, rows, i, "secrets") });
+		channel_account_open(
+			one, acc->arena, acc->channel,
+			&(struct channel_account_row){
+				.organization_id = db_named(b, rows, i, "organization_id"),
+				.id = db_named(b, rows, i, "id"),
+				.external_id = db_named(b, rows, i, "external_id"),
+				.settings = db_named(b, rows, i, "settings"),
+				.secrets = db_named(b, rows, i, "secrets") });
 		if (one->sealed)
 			log_error("a channel's secret does not open with this master key",
 				  LOG_S("channel", one->id), LOG_C("type", acc->channel->type));
@@ -66,15 +68,18 @@ static void free_arena(void *arena)
 /* The request under way may still point to the accounts before. */
 static enum status reread(struct accounts *acc, struct http_request *rq, struct err *e)
 {
-	struct accounts fresh = { .channel = acc->channel, .key = acc->key, .arena = arena_new(),
-		.read_at = clock_mono_us() };
+	struct accounts fresh = { .channel = acc->channel,
+				  .key = acc->key,
+				  .arena = arena_new(),
+				  .read_at = clock_mono_us() };
 	struct db_batch *b = db_batch(web_of(rq)->db, fresh.arena);
 	int rows;
 
 	db_as_self(b);
 	rows = db_add(b,
 		      "select organization_id, id, external_id, settings, "
-		      "(select jsonb_object_agg(s.name, s.sealed) from unnest(c.secret_names, c.sealed) s (name, sealed) "
+		      "(select jsonb_object_agg(s.name, s.sealed) from unnest(c.secret_names, "
+		      "c.sealed) s (name, sealed) "
 		      " where s.name is not null) secrets from internal.channels_of($1) c",
 		      DB_C(acc->channel->type));
 	if (db_run(b, e)) {

@@ -10,10 +10,13 @@ static enum status store_once(struct http_request *rq, const struct channel_acco
 
 	db_as_system(b, acc->organization_id);
 	db_add(b,
-	       "insert into inbound_hooks (organization_id, channel_account_id, dedupe, body, state, error) "
-	       "values ($1, $2, $3, $4, case when $5::text is null then 'new' else 'failed' end, $5) "
+	       "insert into inbound_hooks (organization_id, channel_account_id, dedupe, body, "
+	       "state, error) "
+	       "values ($1, $2, $3, $4, case when $5::text is null then 'new' else 'failed' end, "
+	       "$5) "
 	       "on conflict do nothing",
-	       DB_S(acc->organization_id), DB_S(acc->id), DB_S(dedupe), DB_BYTES(body), DB_OPT(error));
+	       DB_S(acc->organization_id), DB_S(acc->id), DB_S(dedupe), DB_BYTES(body),
+	       DB_OPT(error));
 	return db_run(b, e);
 }
 
@@ -36,7 +39,8 @@ static void count_refused(struct http_request *rq, const struct channel_account 
 	struct err e = { 0 };
 
 	db_as_self(b);
-	db_add(b, "select internal.channel_refused($1, $2)", DB_S(acc->organization_id), DB_S(acc->id));
+	db_add(b, "select internal.channel_refused($1, $2)", DB_S(acc->organization_id),
+	       DB_S(acc->id));
 	if (db_run(b, &e))
 		log_warn("a refused call could not be counted", LOG_S("error", err_message(&e)));
 }

@@ -8,7 +8,8 @@ static const struct http_route routes[] = {
 	{ HTTP_POST, "/functions/v1/telegram-webhook", intake_telegram, HTTP_PUBLIC, 0, BODY_MAX },
 	{ HTTP_POST, "/functions/v1/whatsapp-cloud-webhook", intake_whatsapp_cloud, HTTP_PUBLIC, 0,
 	  BODY_MAX },
-	{ HTTP_GET, "/functions/v1/whatsapp-cloud-webhook", intake_whatsapp_handshake, HTTP_PUBLIC, 0, 0 },
+	{ HTTP_GET, "/functions/v1/whatsapp-cloud-webhook", intake_whatsapp_handshake, HTTP_PUBLIC,
+	  0, 0 },
 	{ 0 },
 };
 

@@ -38,7 +38,8 @@ static bool token_known(struct sv token)
 	return known;
 }
 
-enum status intake_whatsapp_handshake(struct http_request *rq, struct http_response *rs, struct err *e)
+enum status intake_whatsapp_handshake(struct http_request *rq, struct http_response *rs,
+				      struct err *e)
 {
 	struct sv challenge = http_query(rq, "hub.challenge");
 
@@ -47,7 +48,8 @@ enum status intake_whatsapp_handshake(struct http_request *rq, struct http_respo
 	if (!sv_eq(http_query(rq, "hub.mode"), SV("subscribe")) || challenge.n > CHALLENGE_MAX ||
 	    !token_known(http_query(rq, "hub.verify_token"))) {
 		intake_count(rq, accounts.channel, "refused");
-		return err_set(e, rq->arena, ST_FORBIDDEN, "hub.verify_token is not that of a channel here");
+		return err_set(e, rq->arena, ST_FORBIDDEN,
+			       "hub.verify_token is not that of a channel here");
 	}
 	http_content_type(rs, "text/plain");
 	buf_add(&rs->body, challenge);
@@ -126,11 +128,13 @@ static void sort_out(struct http_request *rq, struct call *call, json_t *body)
 	call->n = 1;
 	json_array_foreach (json_object_get(body, "entry"), i, entry) {
 		json_array_foreach (json_object_get(entry, "changes"), k, change) {
-			const json_t *metadata = json_object_get(json_object_get(change, "value"), "metadata");
+			const json_t *metadata =
+				json_object_get(json_object_get(change, "value"), "metadata");
 			struct sv number = text_of(json_object_get(metadata, "phone_number_id"));
 			struct sv waba = text_of(json_object_get(entry, "id"));
-			struct share *s = share_of(call, number.n ? accounts_find(&accounts, number, rq)
-								  : by_waba(waba));
+			struct share *s =
+				share_of(call, number.n ? accounts_find(&accounts, number, rq)
+							: by_waba(waba));
 
 			s->number = number.n ? number : waba;
 			give(rq->arena, s, body, entry, change);
@@ -145,7 +149,8 @@ static void sort_out(struct http_request *rq, struct call *call, json_t *body)
  * or belongs to the same app. Somebody's secret then proves it. *sole: the
  * account to tell, when only one tenant's secret fits.
  */
-static bool proven_by_any(struct http_request *rq, struct sv header, const struct channel_account **sole)
+static bool proven_by_any(struct http_request *rq, struct sv header,
+			  const struct channel_account **sole)
 {
 	const struct channel_account *first = NULL;
 	bool several = false;
@@ -167,11 +172,11 @@ static bool proven_by_any(struct http_request *rq, struct sv header, const struc
 static enum status unmatched(struct http_request *rq, struct share *s,
 			     const struct channel_account *sole, struct sv raw, struct err *e)
 {
-	struct sv why = sv_from(arena_printf(rq->arena, "No active channel has the phone_number_id %.*s",
-					     SV_ARG(s->number)));
+	struct sv why = sv_from(arena_printf(
+		rq->arena, "No active channel has the phone_number_id %.*s", SV_ARG(s->number)));
 
-	log_warn("unmatched call", LOG_C("type", accounts.channel->type), LOG_S("number", s->number),
-		 LOG_S("channel", sole ? sole->id : SV_NONE));
+	log_warn("unmatched call", LOG_C("type", accounts.channel->type),
+		 LOG_S("number", s->number), LOG_S("channel", sole ? sole->id : SV_NONE));
 	intake_count(rq, accounts.channel, "unmatched");
 	return sole ? intake_store(rq, sole, SV_NONE, raw, why, e) : ST_OK;
 }

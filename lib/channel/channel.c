@@ -31,7 +31,8 @@ static struct sv open_secret(struct arena *a, struct sv account, const char *nam
 
 static void open_secrets(struct channel_account *out, struct arena *a, json_t *sealed)
 {
-	struct channel_secret *v = ARENA_ARRAY(a, json_object_size(sealed) + 1, struct channel_secret);
+	struct channel_secret *v =
+		ARENA_ARRAY(a, json_object_size(sealed) + 1, struct channel_secret);
 	const char *name;
 	json_t *value;
 
@@ -57,11 +58,11 @@ void channel_account_open(struct channel_account *out, struct arena *a, const st
 	struct sv base = without_slash(channel_text(a, settings, "api_base"));
 
 	*out = (struct channel_account){ .channel = c,
-		.organization_id = row->organization_id,
-		.id = row->id,
-		.external_id = row->external_id,
-		.waba_id = channel_text(a, settings, "waba_id"),
-		.api_base = base.n ? base : sv_from(c->api_base) };
+					 .organization_id = row->organization_id,
+					 .id = row->id,
+					 .external_id = row->external_id,
+					 .waba_id = channel_text(a, settings, "waba_id"),
+					 .api_base = base.n ? base : sv_from(c->api_base) };
 	/* The column is what lookups use; settings may be all that was filled (CHA-32). */
 	if (!out->external_id.n)
 		out->external_id = channel_text(a, settings, "phone_number_id");
@@ -96,7 +97,7 @@ size_t channel_units(struct sv s)
 		unsigned char c = (unsigned char)s.p[i];
 
 		n += (c & 0xc0) != 0x80; /* each character's first byte */
-		n += c >= 0xf0;          /* a pair of surrogates */
+		n += c >= 0xf0;		 /* a pair of surrogates */
 	}
 	return n;
 }

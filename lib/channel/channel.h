@@ -56,7 +56,7 @@ struct channel_job {
 enum channel_next {
 	CHANNEL_CALL,  /* make `request`, come back with the answer */
 	CHANNEL_DONE,  /* the job is done, also when the message has FAILED: its row says why */
-	CHANNEL_RETRY, /* nothing was lost: again later, even after the last attempt (`uncounted`) */
+	CHANNEL_RETRY, /* again later, even after the last attempt (`uncounted`) */
 	CHANNEL_DEAD   /* repeating does not help; keep the job for somebody to look at */
 };
 

@@ -10,28 +10,34 @@
 #define DOWNLOAD_MS 120000
 #define FILE_NAME_BYTES 200
 
+static const char load_sql[] =
+	"select x.kind, x.provider_media_id, x.name, x.content_type,"
+	CHANNEL_ACCOUNT_COLUMNS
+	"from message_attachments x"
+	" join messages m on m.organization_id = x.organization_id and m.id = x.message_id"
+	" join channel_accounts a"
+	"  on a.organization_id = m.organization_id and a.id = m.channel_account_id"
+	" where x.id = $1 and x.state = 'waiting'";
+
 static enum status load(struct channel_task *t, bool *waits, struct err *e)
 {
 	struct db_batch *b = db_batch(t->job.db, t->job.arena);
 	int row;
 
 	db_as_system(b, t->job.organization_id);
-	row = db_add(b,
-		     "select x.kind, x.provider_media_id, x.name, x.content_type, " CHANNEL_ACCOUNT_COLUMNS
-		     "from message_attachments x "
-		     "join messages m on m.organization_id = x.organization_id and m.id = x.message_id "
-		     "join channel_accounts a on a.organization_id = m.organization_id "
-		     " and a.id = m.channel_account_id where x.id = $1 and x.state = 'waiting'",
-		     DB_S(t->id));
+	row = db_add(b, load_sql, DB_S(t->id));
 	if (db_run(b, e))
 		return e->status;
 	*waits = db_rows(b, row) == 1;
 	if (*waits && !channel_task_account(t, b, row))
-		return err_set(e, t->job.arena, ST_BAD_INPUT, "There is no channel of that type here");
+		return err_set(e, t->job.arena, ST_BAD_INPUT,
+			       "There is no channel of that type here");
 	t->media_kind = db_first(b, row, "kind");
-	t->media = (struct channel_media){ .arena = t->job.arena, .account = &t->account,
-		.id = db_first(b, row, "provider_media_id"), .name = db_first(b, row, "name"),
-		.type = db_first(b, row, "content_type") };
+	t->media = (struct channel_media){ .arena = t->job.arena,
+					   .account = &t->account,
+					   .id = db_first(b, row, "provider_media_id"),
+					   .name = db_first(b, row, "name"),
+					   .type = db_first(b, row, "content_type") };
 	return ST_OK;
 }
 
@@ -43,7 +49,9 @@ static enum channel_next give_up(struct channel_task *t, const struct channel_fa
 	struct err e = { 0 };
 
 	db_as_system(b, t->job.organization_id);
-	db_add(b, "update message_attachments set state = 'failed', error = $2 where id = $1 and state = 'waiting'",
+	db_add(b,
+	       "update message_attachments set state = 'failed', error = $2 where id = $1 and "
+	       "state = 'waiting'",
 	       DB_S(t->id), DB_S(f->text));
 	if (f->disconnected)
 		channel_account_error(b, t->account.id, f->text, true);
@@ -66,11 +74,11 @@ static enum channel_next failed(struct channel_task *t, const struct channel_fai
 static const struct {
 	const char *type, *ending;
 } endings[] = {
-	{ "image/jpeg", ".jpg" },	{ "image/png", ".png" },	{ "image/webp", ".webp" },
-	{ "image/gif", ".gif" },	{ "video/mp4", ".mp4" },	{ "video/3gpp", ".3gp" },
-	{ "video/webm", ".webm" },	{ "audio/ogg", ".ogg" },	{ "audio/mpeg", ".mp3" },
-	{ "audio/mp4", ".m4a" },	{ "audio/aac", ".aac" },	{ "audio/amr", ".amr" },
-	{ "application/pdf", ".pdf" },	{ "text/plain", ".txt" },
+	{ "image/jpeg", ".jpg" },      { "image/png", ".png" },	 { "image/webp", ".webp" },
+	{ "image/gif", ".gif" },       { "video/mp4", ".mp4" },	 { "video/3gpp", ".3gp" },
+	{ "video/webm", ".webm" },     { "audio/ogg", ".ogg" },	 { "audio/mpeg", ".mp3" },
+	{ "audio/mp4", ".m4a" },       { "audio/aac", ".aac" },	 { "audio/amr", ".amr" },
+	{ "application/pdf", ".pdf" }, { "text/plain", ".txt" },
 };
 
 static struct sv without_path(struct sv name)

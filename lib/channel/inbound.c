@@ -23,6 +23,14 @@ struct hook {
 	bool found;
 };
 
+static const char load_sql[] =
+	"select h.state, h.body, h.received_at,"
+	" extract(epoch from clock_timestamp() - h.received_at)::bigint age,"
+	" a.type, a.id account, a.external_id account_external_id, a.settings, null secrets"
+	" from inbound_hooks h join channel_accounts a"
+	"  on a.organization_id = h.organization_id and a.id = h.channel_account_id"
+	" where h.id = $1";
+
 static enum status load(struct channel_task *t, struct hook *h, struct err *e)
 {
 	struct arena *a = t->job.arena;
@@ -30,12 +38,7 @@ static enum status load(struct channel_task *t, struct hook *h, struct err *e)
 	int row;
 
 	db_as_system(b, t->job.organization_id);
-	row = db_add(b,
-		     "select h.state, h.body, extract(epoch from clock_timestamp() - h.received_at)::bigint age, "
-		     "a.type, a.id account, a.external_id account_external_id, a.settings, null secrets "
-		     "from inbound_hooks h join channel_accounts a "
-		     "on a.organization_id = h.organization_id and a.id = h.channel_account_id where h.id = $1",
-		     DB_S(t->id));
+	row = db_add(b, load_sql, DB_S(t->id));
 	if (db_run(b, e))
 		return e->status;
 	h->found = db_rows(b, row) == 1;
@@ -43,6 +46,7 @@ static enum status load(struct channel_task *t, struct hook *h, struct err *e)
 		return ST_OK;
 	h->state = db_first(b, row, "state");
 	sv_to_i64(db_first(b, row, "age"), &h->age);
+	t->received_at = db_first(b, row, "received_at");
 	h->body = crypto_unhex(a, sv_skip(db_first(b, row, "body"), 2)); /* \x... */
 	if (!channel_task_account(t, b, row))
 		return err_set(e, a, ST_BAD_INPUT, "There is no channel of that type here");
@@ -73,42 +77,49 @@ static struct sv attachments(struct arena *a, const struct channel_item *it)
 	return it->attachment_kind.n ? channel_dump(a, list) : SV("[]");
 }
 
-/* The provider's clock, but never the future: lists sort by it, and the
- * 24-hour window counts from it. */
-static struct sv moment(struct arena *a, int64_t at)
+/* The provider's clock is kept beside; the message counts from when it came
+ * to us, so that one that was held up for hours does not hide in the past. */
+static void note_moment(struct arena *a, const struct channel_item *it)
 {
 	char *iso = arena_alloc(a, CLOCK_ISO_SIZE);
-	int64_t now = clock_now_ms();
 
-	clock_iso(iso, at > 0 && at < now ? at : now);
-	return sv_from(iso);
+	if (it->at <= 0 || !it->extra)
+		return;
+	clock_iso(iso, it->at);
+	channel_set(it->extra, "provider_timestamp", sv_from(iso));
 }
 
-static void add_message(struct db_batch *b, struct channel_task *t, const struct channel_item *it)
+static void add_message(struct db_batch *b, struct channel_task *t, const struct channel_item *it,
+			size_t place)
 {
 	struct arena *a = t->job.arena;
 
-	db_add(b, "select receive_message($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10, $11::jsonb)",
+	note_moment(a, it);
+	db_add(b,
+	       "select receive_message($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb,"
+	       " $10::timestamptz + $12 * interval '1 microsecond', $11::jsonb)",
 	       DB_S(t->account.id), DB_C(t->account.channel->handle_kind), DB_S(it->handle),
 	       DB_S(it->display_name), DB_S(it->thread), DB_S(it->provider_id), DB_S(it->type),
 	       DB_S(channel_clip(it->text, CONTENT_MAX)), DB_S(channel_dump(a, it->extra)),
-	       DB_S(moment(a, it->at)), DB_S(attachments(a, it)));
+	       DB_S(t->received_at), DB_S(attachments(a, it)),
+	       DB_I((int64_t)place)); /* several in one call keep their order */
 	db_add(b,
 	       "update channel_accounts set last_in_at = now() "
 	       "where id = $1 and (last_in_at is null or last_in_at < now() - interval '1 minute')",
 	       DB_S(t->account.id));
 }
 
-static int add_receipt(struct db_batch *b, const struct channel_task *t, const struct channel_item *it)
+static int add_receipt(struct db_batch *b, const struct channel_task *t,
+		       const struct channel_item *it)
 {
 	return db_add(b, "select message_receipt_of($1, $2, $3, $4, $5, $6)", DB_S(t->account.id),
-		      DB_S(it->provider_id), DB_OPT(it->message_id), DB_S(it->status), DB_OPT(it->error),
-		      DB_OPT(it->error_code));
+		      DB_S(it->provider_id), DB_OPT(it->message_id), DB_S(it->status),
+		      DB_OPT(it->error), DB_OPT(it->error_code));
 }
 
 struct tally {
-	size_t done;       /* messages and receipts */
-	size_t missing;    /* receipts of messages that are not known */
+	size_t done;	   /* messages and receipts */
+	size_t missing;	   /* receipts of messages that are not known */
 	struct sv ignored; /* why, of the last one */
 };
 
@@ -118,7 +129,7 @@ static void add_items(struct db_batch *b, struct channel_task *t, const struct c
 	for (size_t i = 0; i < n; i++) {
 		receipts[i] = -1;
 		if (v[i].kind == CHANNEL_MESSAGE)
-			add_message(b, t, &v[i]);
+			add_message(b, t, &v[i], i);
 		else if (v[i].kind == CHANNEL_RECEIPT)
 			receipts[i] = add_receipt(b, t, &v[i]);
 		else
@@ -197,7 +208,8 @@ static enum channel_next fail(struct channel_task *t, const struct err *e, struc
  * A receipt of a message that is not known (yet). After the patience it is
  * one of a message that something else sent from this number.
  */
-static enum channel_next wait_for_message(struct channel_task *t, struct channel_step *out, int64_t age)
+static enum channel_next wait_for_message(struct channel_task *t, struct channel_step *out,
+					  int64_t age)
 {
 	set_state(t, SV("new"), SV_NONE);
 	return channel_later(out, age < 2 ? 1 : 5, SV("waits for the message of a receipt"));

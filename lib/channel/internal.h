@@ -18,6 +18,7 @@ struct channel_task {
 	json_t *payload;
 	struct channel_account account;
 	struct sv id; /* of the hook, message or attachment */
+	struct sv received_at; /* of the hook */
 	struct channel_part *parts;
 	size_t n_parts, part;
 	json_t *sent;        /* provider ids of the parts that are out */
@@ -44,7 +45,8 @@ enum channel_next channel_later(struct channel_step *out, int after, struct sv t
 enum channel_next channel_retry(const struct channel_task *t, struct channel_step *out, int after,
 				struct sv text);
 /* Add the statement that writes what went wrong at the account. */
-void channel_account_error(struct db_batch *b, struct sv account, struct sv error, bool disconnected);
+void channel_account_error(struct db_batch *b, struct sv account, struct sv error,
+			   bool disconnected);
 
 /* The account of a task from the columns account, external_id, settings,
  * secrets of one row. False: no such type of channel here. */
@@ -62,6 +64,8 @@ bool channel_task_account(struct channel_task *t, const struct db_batch *b, int 
 struct sv channel_text(struct arena *a, const json_t *o, const char *path);
 const json_t *channel_at(const json_t *o, const char *path);
 int64_t channel_number(const json_t *o, const char *path);
+/* Seconds since 1970 as milliseconds; 0 when absent or beyond reason. */
+int64_t channel_moment(const json_t *o, const char *path);
 /* The tree as compact text. */
 struct sv channel_dump(struct arena *a, const json_t *j);
 /* Copy a member into a metadata object under a name, when it is there. */

@@ -49,7 +49,8 @@ static void mend_escapes(char *p, size_t n)
 			i++;
 		} else if (v < 0) {
 			i += 2; /* \" \\ \n ... */
-		} else if (high && low_surrogate(escape_value(sv_make(p + i + 6, n - i - 6 * (n - i >= 6))))) {
+		} else if (high && low_surrogate(escape_value(
+					   sv_make(p + i + 6, n - i - 6 * (n - i >= 6))))) {
 			i += 12;
 		} else {
 			if (v == 0 || high || low_surrogate(v))
@@ -70,7 +71,8 @@ json_t *channel_json(struct arena *a, struct sv body, struct err *e)
 	}
 	j = json_loadb(body.p ? body.p : "", body.n, 0, &why);
 	if (!j)
-		err_set(e, a, ST_BAD_INPUT, "The body is not JSON: %s, line %d", why.text, why.line);
+		err_set(e, a, ST_BAD_INPUT, "The body is not JSON: %s, line %d", why.text,
+			why.line);
 	return channel_json_keep(a, j);
 }
 
@@ -107,6 +109,13 @@ int64_t channel_number(const json_t *o, const char *path)
 	if (json_is_string(v))
 		sv_to_i64(sv_make(json_string_value(v), json_string_length(v)), &n);
 	return n;
+}
+
+int64_t channel_moment(const json_t *o, const char *path)
+{
+	int64_t seconds = channel_number(o, path);
+
+	return seconds > 0 && seconds < 253402300800 ? seconds * 1000 : 0;
 }
 
 struct sv channel_dump(struct arena *a, const json_t *j)

@@ -18,8 +18,9 @@ static void post(struct arena *a, struct net_request *out, struct sv url, struct
 	h[n++] = (struct net_header){ SV("Content-Type"), type };
 	if (token.n)
 		authorize(a, &h[n++], token);
-	*out = (struct net_request){ .method = SV("POST"), .url = url, .headers = h, .n_headers = n,
-		.body = body };
+	*out = (struct net_request){
+		.method = SV("POST"), .url = url, .headers = h, .n_headers = n, .body = body
+	};
 }
 
 void channel_post_json(struct arena *a, struct net_request *out, struct sv url, struct sv token,
@@ -107,7 +108,8 @@ void channel_post_form(struct arena *a, struct net_request *out, struct sv url, 
 	buf_add(b, boundary);
 	buf_lit(b, "--\r\n");
 	post(a, out, url, token,
-	     sv_from(arena_printf(a, "multipart/form-data; boundary=%.*s", SV_ARG(boundary))), buf_sv(b));
+	     sv_from(arena_printf(a, "multipart/form-data; boundary=%.*s", SV_ARG(boundary))),
+	     buf_sv(b));
 }
 
 /* ---- answers ------------------------------------------------------------ */
@@ -146,14 +148,16 @@ bool channel_net_failed(struct arena *a, const struct net_response *r, bool send
 		return false;
 	case NET_BAD_REQUEST:
 	case NET_REFUSED:
-		channel_fail(f, CHANNEL_PERMANENT, code,
-			     sv_from(arena_printf(a, "The provider's address cannot be called: %.*s",
-						  SV_ARG(why))));
+		channel_fail(
+			f, CHANNEL_PERMANENT, code,
+			sv_from(arena_printf(a, "The provider's address cannot be called: %.*s",
+					     SV_ARG(why))));
 		return true;
 	case NET_TOO_LARGE:
 		if (sending)
 			break;
-		channel_fail(f, CHANNEL_PERMANENT, code, SV("The file is larger than this installation takes"));
+		channel_fail(f, CHANNEL_PERMANENT, code,
+			     SV("The file is larger than this installation takes"));
 		return true;
 	default:
 		break;

@@ -23,6 +23,34 @@ struct draft {
 	struct db_batch *b;
 };
 
+/* since_inbound: seconds since the contact last wrote to the account that is
+ * to answer, in whichever conversation. */
+static const char load_sql[] =
+	"select m.status, m.content, m.message_type, m.metadata, a.is_active,"
+	" case when c.channel_account_id = a.id then c.external_id end thread,"
+	" p.phones[1] phone,"
+	" (select jsonb_object_agg(h.kind, h.value order by h.created_at)"
+	"  from contact_handles h where h.organization_id = m.organization_id"
+	"  and h.contact_id = m.contact_id) handles,"
+	" (select extract(epoch from now() - max(w.last_inbound_at))::bigint"
+	"  from conversations w where w.organization_id = m.organization_id"
+	"  and w.contact_id = m.contact_id and w.channel_account_id = a.id) since_inbound,"
+	" (select r.external_id from messages r where r.organization_id = m.organization_id"
+	"  and r.id = m.reply_to_id and r.channel_account_id = a.id) reply_to,"
+	CHANNEL_ACCOUNT_COLUMNS
+	"from messages m"
+	" join conversations c"
+	"  on c.organization_id = m.organization_id and c.id = m.conversation_id"
+	" left join contacts p on p.organization_id = m.organization_id and p.id = m.contact_id"
+	" left join channel_accounts a"
+	"  on a.organization_id = m.organization_id and a.id = m.channel_account_id"
+	" where m.id = $1";
+
+static const char files_sql[] =
+	"select x.kind, f.name, f.content_type, f.sha256 from message_attachments x"
+	" join files f on f.organization_id = x.organization_id and f.id = x.file_id"
+	" where x.message_id = $1 order by x.position, x.id";
+
 static enum status load(struct channel_task *t, struct draft *d, struct err *e)
 {
 	struct db_batch *b = db_batch(t->job.db, t->job.arena);
@@ -34,27 +62,8 @@ static enum status load(struct channel_task *t, struct draft *d, struct err *e)
 		       "where id = $1 and direction = 'OUTBOUND' and (status = 'PENDING' "
 		       " or (status = 'SCHEDULED' and coalesce(scheduled_at, now()) <= now()))",
 		       DB_S(t->id));
-	d->message = db_add(b,
-		"select m.status, m.content, m.message_type, m.metadata, m.external_id, a.is_active, "
-		"case when c.channel_account_id = a.id then c.external_id end thread, p.phones[1] phone, "
-		"(select jsonb_object_agg(h.kind, h.value order by h.created_at) from contact_handles h "
-		" where h.organization_id = m.organization_id and h.contact_id = m.contact_id) handles, "
-		"(select extract(epoch from now() - max(w.last_inbound_at))::bigint from conversations w "
-		" where w.organization_id = m.organization_id and w.contact_id = m.contact_id "
-		" and w.channel_account_id = a.id) since_inbound, "
-		"(select r.external_id from messages r where r.organization_id = m.organization_id "
-		" and r.id = m.reply_to_id and r.channel_account_id = a.id) reply_to, " CHANNEL_ACCOUNT_COLUMNS
-		"from messages m "
-		"join conversations c on c.organization_id = m.organization_id and c.id = m.conversation_id "
-		"left join contacts p on p.organization_id = m.organization_id and p.id = m.contact_id "
-		"left join channel_accounts a on a.organization_id = m.organization_id "
-		" and a.id = m.channel_account_id where m.id = $1",
-		DB_S(t->id));
-	d->files = db_add(b,
-		"select x.kind, f.name, f.content_type, f.sha256 from message_attachments x "
-		"join files f on f.organization_id = x.organization_id and f.id = x.file_id "
-		"where x.message_id = $1 order by x.position, x.id",
-		DB_S(t->id));
+	d->message = db_add(b, load_sql, DB_S(t->id));
+	d->files = db_add(b, files_sql, DB_S(t->id));
 	d->b = b;
 	if (db_run(b, e))
 		return e->status;
@@ -74,7 +83,8 @@ static enum status save_once(struct channel_task *t, const struct result *r, str
 {
 	struct arena *a = t->job.arena;
 	struct db_batch *b = db_batch(t->job.db, a);
-	struct sv first = channel_clip(sv_from(json_string_value(json_array_get(t->sent, 0))), 1000);
+	struct sv first =
+		channel_clip(sv_from(json_string_value(json_array_get(t->sent, 0))), 1000);
 
 	db_as_system(b, t->job.organization_id);
 	db_add(b,
@@ -86,7 +96,8 @@ static enum status save_once(struct channel_task *t, const struct result *r, str
 	       DB_S(channel_dump(a, t->sent)));
 	if (!strcmp(r->status, "SENT"))
 		db_add(b,
-		       "update channel_accounts set last_out_at = now(), last_error = null where id = $1 "
+		       "update channel_accounts set last_out_at = now(), last_error = null where "
+		       "id = $1 "
 		       "and (last_out_at is null or last_error is not null "
 		       " or last_out_at < now() - interval '1 minute')",
 		       DB_S(t->account.id));
@@ -111,7 +122,8 @@ static enum status save(struct channel_task *t, const struct result *r, struct e
 	return e->status;
 }
 
-static enum channel_next end(struct channel_task *t, const struct result *r, struct channel_step *out)
+static enum channel_next end(struct channel_task *t, const struct result *r,
+			     struct channel_step *out)
 {
 	struct err e = { 0 };
 
@@ -149,7 +161,8 @@ static struct sv recipient(struct channel_task *t, const struct draft *d)
 {
 	const char *kind = t->account.channel->handle_kind;
 	struct arena *a = t->job.arena;
-	struct sv to = db_first(d->b, d->message, "thread"), handles = db_first(d->b, d->message, "handles");
+	struct sv to = db_first(d->b, d->message, "thread"),
+		  handles = db_first(d->b, d->message, "handles");
 	struct err e;
 
 	if (!to.n && handles.n)
@@ -160,7 +173,8 @@ static struct sv recipient(struct channel_task *t, const struct draft *d)
 }
 
 /* The text goes with the first file where it may (MSG-44), else ahead of it. */
-static void make_parts(struct channel_task *t, const struct draft *d, json_t *template, struct sv to)
+static void make_parts(struct channel_task *t, const struct draft *d, json_t *template,
+		       struct sv to)
 {
 	const struct channel *c = t->account.channel;
 	struct sv text = db_first(d->b, d->message, "content");
@@ -211,9 +225,11 @@ static struct sv objection(const struct channel_task *t, const struct draft *d, 
 
 	*code = SV("channel");
 	if (sv_eq(db_first(d->b, d->message, "is_active"), SV("f")))
-		return SV("The channel is switched off. Switch it on in the settings, or answer by another one");
+		return SV("The channel is switched off. Switch it on in the settings, or answer by "
+			  "another one");
 	if (t->account.sealed)
-		return SV("The channel's secrets cannot be opened. Enter them anew in its settings");
+		return SV(
+			"The channel's secrets cannot be opened. Enter them anew in its settings");
 	*code = SV("content");
 	if (template && !(c->caps & CHANNEL_CAN_TEMPLATE))
 		return SV("This channel has no templates");
@@ -225,7 +241,8 @@ static struct sv objection(const struct channel_task *t, const struct draft *d, 
 		return SV("The text is longer than this channel allows");
 	*code = SV("131047"); /* WhatsApp's own code for it (INB-103) */
 	if (!template && window_closed(t, d))
-		return SV("More than 24 hours have passed since the customer last wrote. Send an approved template");
+		return SV("More than 24 hours have passed since the customer last wrote. Send an "
+			  "approved template");
 	return SV_NONE;
 }
 
@@ -250,8 +267,8 @@ static enum channel_next begin_part(struct channel_task *t, struct channel_step 
 	struct err e = { 0 };
 	enum channel_next next;
 
-	if (p->kind.n && file_get(t->job.organization_id, t->contents[t->part], conf_int(CONF_upload_max),
-				  t->job.arena, &p->data, &e))
+	if (p->kind.n && file_get(t->job.organization_id, t->contents[t->part],
+				  conf_int(CONF_upload_max), t->job.arena, &p->data, &e))
 		return refuse(t, out, SV("file"), err_message(&e));
 	next = ask(t, NULL, out, &f);
 	return next == CHANNEL_CALL ? next : failed(t, &f, out);
@@ -271,18 +288,21 @@ static enum channel_next part_sent(struct channel_task *t, struct channel_step *
 	return begin_part(t, out);
 }
 
-static enum channel_next prepare(struct channel_task *t, const struct draft *d, struct channel_step *out)
+static enum channel_next prepare(struct channel_task *t, const struct draft *d,
+				 struct channel_step *out)
 {
 	struct arena *a = t->job.arena;
 	struct sv type = db_first(d->b, d->message, "message_type"), code, why, to;
 	struct err e;
-	json_t *metadata = channel_json(a, db_first(d->b, d->message, "metadata"), &e), *template = NULL;
+	json_t *metadata = channel_json(a, db_first(d->b, d->message, "metadata"), &e),
+	       *template = NULL;
 
 	t->sent = json_object_get(metadata, "sent");
 	if (!json_is_array(t->sent))
 		t->sent = channel_json_keep(a, json_array());
 	if (!channel_task_account(t, d->b, d->message))
-		return refuse(t, out, SV("channel"), SV("The conversation has no channel to answer by"));
+		return refuse(t, out, SV("channel"),
+			      SV("The conversation has no channel to answer by"));
 	if (sv_eq(type, SV("template"))) {
 		template = json_object_get(metadata, "template");
 		if (!template)
@@ -293,7 +313,8 @@ static enum channel_next prepare(struct channel_task *t, const struct draft *d, 
 		return refuse(t, out, code, why);
 	to = recipient(t, d);
 	if (!to.n)
-		return refuse(t, out, SV("recipient"), SV("The contact has no address on this channel"));
+		return refuse(t, out, SV("recipient"),
+			      SV("The contact has no address on this channel"));
 	make_parts(t, d, template, to);
 	t->part = json_array_size(t->sent);
 	if (t->part >= t->n_parts)
@@ -312,9 +333,13 @@ static enum channel_next begin(struct channel_task *t, struct channel_step *out)
 		return prepare(t, &d, out);
 	if (sv_eq(db_first(d.b, d.message, "status"), SV("SENDING"))) {
 		t->sent = channel_json_keep(t->job.arena, json_array());
-		return end(t, &(struct result){ "UNKNOWN", SV("interrupted"),
-			SV("Sending was interrupted, so the message may have been sent. "
-			   "Ask the customer or send it again"), false }, out);
+		return end(t,
+			   &(struct result){
+				   "UNKNOWN", SV("interrupted"),
+				   SV("Sending was interrupted, so the message may have been sent. "
+				      "Ask the customer or send it again"),
+				   false },
+			   out);
 	}
 	return CHANNEL_DONE; /* sent, failed, withdrawn: nothing to do */
 }

@@ -86,16 +86,18 @@ bool channel_task_account(struct channel_task *t, const struct db_batch *b, int 
 
 	if (!c)
 		return false;
-	channel_account_open(&t->account, t->job.arena, c, &(struct channel_account_row){
-		.organization_id = t->job.organization_id,
-		.id = db_first(b, stmt, "account"),
-		.external_id = db_first(b, stmt, "account_external_id"),
-		.settings = db_first(b, stmt, "settings"),
-		.secrets = db_first(b, stmt, "secrets") });
+	channel_account_open(&t->account, t->job.arena, c,
+			     &(struct channel_account_row){
+				     .organization_id = t->job.organization_id,
+				     .id = db_first(b, stmt, "account"),
+				     .external_id = db_first(b, stmt, "account_external_id"),
+				     .settings = db_first(b, stmt, "settings"),
+				     .secrets = db_first(b, stmt, "secrets") });
 	return true;
 }
 
-void channel_account_error(struct db_batch *b, struct sv account, struct sv error, bool disconnected)
+void channel_account_error(struct db_batch *b, struct sv account, struct sv error,
+			   bool disconnected)
 {
 	db_add(b,
 	       "update channel_accounts set last_error = $2, "

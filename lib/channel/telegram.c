@@ -117,9 +117,9 @@ static void read_other(struct arena *a, const json_t *m, struct channel_item *it
 		channel_carry(it->extra, "venue", m, "venue");
 	} else if (json_is_object(json_object_get(m, "contact"))) {
 		it->type = SV("contacts");
-		it->text = sv_from(arena_printf(a, "%.*s %.*s",
-						SV_ARG(channel_text(a, m, "contact.first_name")),
-						SV_ARG(channel_text(a, m, "contact.phone_number"))));
+		it->text = sv_from(arena_printf(
+			a, "%.*s %.*s", SV_ARG(channel_text(a, m, "contact.first_name")),
+			SV_ARG(channel_text(a, m, "contact.phone_number"))));
 		channel_carry(it->extra, "contacts", m, "contact");
 	} else if (json_is_object(json_object_get(m, "poll"))) {
 		it->type = SV("poll");
@@ -133,7 +133,8 @@ static void read_other(struct arena *a, const json_t *m, struct channel_item *it
 
 static struct sv full_name(struct arena *a, const json_t *who)
 {
-	struct sv first = channel_text(a, who, "first_name"), last = channel_text(a, who, "last_name");
+	struct sv first = channel_text(a, who, "first_name"),
+		  last = channel_text(a, who, "last_name");
 	struct sv title = channel_text(a, who, "title");
 
 	if (title.n)
@@ -146,7 +147,8 @@ static struct sv full_name(struct arena *a, const json_t *who)
  * the same id; a group is one contact with its title, since a reply goes to
  * the group and not to the member who wrote last. Who wrote is in metadata.
  */
-static void read_people(struct arena *a, const json_t *m, const json_t *from, struct channel_item *it)
+static void read_people(struct arena *a, const json_t *m, const json_t *from,
+			struct channel_item *it)
 {
 	struct sv kind = channel_text(a, m, "chat.type");
 	const json_t *chat = json_object_get(m, "chat");
@@ -182,14 +184,20 @@ static void read_relations(struct arena *a, const json_t *m, struct channel_item
 /* Joined, left, pinned, renamed ...: messages about a chat, not in it. */
 static bool is_service(const json_t *m)
 {
-	static const char *const members[] = { "new_chat_members", "left_chat_member",
-		"new_chat_title", "new_chat_photo", "delete_chat_photo", "group_chat_created",
-		"supergroup_chat_created", "channel_chat_created", "migrate_to_chat_id",
-		"migrate_from_chat_id", "pinned_message", "message_auto_delete_timer_changed",
-		"forum_topic_created", "forum_topic_edited", "forum_topic_closed",
-		"forum_topic_reopened", "video_chat_scheduled", "video_chat_started",
-		"video_chat_ended", "video_chat_participants_invited", "write_access_allowed",
-		"boost_added", "chat_background_set" };
+	static const char *const members[] = {
+		"new_chat_members",	   "left_chat_member",
+		"new_chat_title",	   "new_chat_photo",
+		"delete_chat_photo",	   "group_chat_created",
+		"supergroup_chat_created", "channel_chat_created",
+		"migrate_to_chat_id",	   "migrate_from_chat_id",
+		"pinned_message",	   "message_auto_delete_timer_changed",
+		"forum_topic_created",	   "forum_topic_edited",
+		"forum_topic_closed",	   "forum_topic_reopened",
+		"video_chat_scheduled",	   "video_chat_started",
+		"video_chat_ended",	   "video_chat_participants_invited",
+		"write_access_allowed",	   "boost_added",
+		"chat_background_set"
+	};
 
 	for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++)
 		if (json_object_get(m, members[i]))
@@ -216,7 +224,8 @@ static void read_message(struct arena *a, const json_t *m, bool edit, struct cha
 	struct channel_item *it = channel_item_add(a, out);
 	const char *suffix = "";
 
-	if (!json_is_integer(channel_at(m, "chat.id")) || !json_is_integer(channel_at(m, "message_id"))) {
+	if (!json_is_integer(channel_at(m, "chat.id")) ||
+	    !json_is_integer(channel_at(m, "message_id"))) {
 		it->kind = CHANNEL_IGNORED;
 		it->why = SV("a message without chat or id");
 		return;
@@ -228,7 +237,7 @@ static void read_message(struct arena *a, const json_t *m, bool edit, struct cha
 	}
 	it->kind = CHANNEL_MESSAGE;
 	it->extra = channel_json_keep(a, json_object());
-	it->at = channel_number(m, edit ? "edit_date" : "date") * 1000;
+	it->at = channel_moment(m, edit ? "edit_date" : "date");
 	read_people(a, m, json_object_get(m, "from"), it);
 	read_content(a, m, it);
 	read_relations(a, m, it);
@@ -257,7 +266,8 @@ static void read_callback(struct arena *a, const json_t *q, struct channel_items
 	read_people(a, m, json_object_get(q, "from"), it);
 	it->type = SV("button");
 	it->text = channel_text(a, q, "data");
-	it->provider_id = sv_from(arena_printf(a, "callback:%.*s", SV_ARG(channel_text(a, q, "id"))));
+	it->provider_id =
+		sv_from(arena_printf(a, "callback:%.*s", SV_ARG(channel_text(a, q, "id"))));
 	channel_set(it->extra, "reply_to", id_in_chat(a, m, ""));
 	channel_set(it->extra, "payload", it->text);
 }
@@ -270,7 +280,8 @@ static enum status parse(struct arena *a, const struct channel_account *acc, jso
 
 	(void)acc;
 	if (!json_is_integer(json_object_get(body, "update_id")))
-		return err_set(e, a, ST_BAD_INPUT, "This is not an Update of Telegram: update_id is missing");
+		return err_set(e, a, ST_BAD_INPUT,
+			       "This is not an Update of Telegram: update_id is missing");
 	if ((m = json_object_get(body, "message"))) {
 		read_message(a, m, false, out);
 	} else if ((m = json_object_get(body, "edited_message"))) {

@@ -5,7 +5,8 @@ static struct sv method_url(struct arena *a, const struct channel_account *acc, 
 {
 	struct sv token = channel_secret(acc, "bot_token");
 
-	return sv_from(arena_printf(a, "%.*s/bot%.*s/%s", SV_ARG(acc->api_base), SV_ARG(token), method));
+	return sv_from(
+		arena_printf(a, "%.*s/bot%.*s/%s", SV_ARG(acc->api_base), SV_ARG(token), method));
 }
 
 /*
@@ -102,15 +103,18 @@ static struct sv explain(struct arena *a, int64_t code, struct sv said)
 		int code;
 		const char *part, *words;
 	} known[] = {
-		{ 401, "", "The bot token is not valid any more. Enter it anew in the channel's settings" },
-		{ 404, "Not Found", "The bot token is not valid. Enter it anew in the channel's settings" },
+		{ 401, "",
+		  "The bot token is not valid any more. Enter it anew in the channel's settings" },
+		{ 404, "Not Found",
+		  "The bot token is not valid. Enter it anew in the channel's settings" },
 		{ 403, "blocked by the user", "The customer has blocked the bot" },
 		{ 403, "kicked", "The bot was removed from the group" },
 		{ 403, "deactivated", "The customer's Telegram account does not exist any more" },
 		{ 403, "can't initiate", "A bot may write only to people who wrote to it first" },
 		{ 400, "chat not found", "Telegram does not know this chat" },
 		{ 400, "message is too long", "The text is longer than Telegram allows" },
-		{ 400, "file is too big", "The file is larger than Telegram lets bots fetch (20 MB)" },
+		{ 400, "file is too big",
+		  "The file is larger than Telegram lets bots fetch (20 MB)" },
 		{ 413, "", "The file is larger than Telegram allows" },
 		{ 429, "", "Telegram asks to send more slowly" },
 	};
@@ -119,7 +123,8 @@ static struct sv explain(struct arena *a, int64_t code, struct sv said)
 		if (known[i].code == code && sv_find(said, sv_from(known[i].part)) >= 0)
 			return sv_from(arena_printf(a, "%s (%lld %.*s)", known[i].words,
 						    (long long)code, SV_ARG(said)));
-	return sv_from(arena_printf(a, "Telegram refused: %lld %.*s", (long long)code, SV_ARG(said)));
+	return sv_from(
+		arena_printf(a, "Telegram refused: %lld %.*s", (long long)code, SV_ARG(said)));
 }
 
 /* {"ok":false,"error_code":..,"description":..,"parameters":{..}} */
@@ -166,9 +171,9 @@ enum channel_next telegram_send(struct channel_part *p, const struct net_respons
 		return CHANNEL_DEAD;
 	body = answer(a, r);
 	if (json_is_true(json_object_get(body, "ok"))) {
-		p->sent_id = sv_from(arena_printf(a, "%lld:%lld",
-						  (long long)channel_number(body, "result.chat.id"),
-						  (long long)channel_number(body, "result.message_id")));
+		p->sent_id = sv_from(arena_printf(
+			a, "%lld:%lld", (long long)channel_number(body, "result.chat.id"),
+			(long long)channel_number(body, "result.message_id")));
 		return CHANNEL_DONE;
 	}
 	/* A group that became a supergroup has another id now. */

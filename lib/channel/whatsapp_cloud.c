@@ -79,9 +79,10 @@ static void read_location(struct arena *a, const json_t *m, struct channel_item 
 	const json_t *l = json_object_get(m, "location");
 	struct sv name = channel_text(a, l, "name"), address = channel_text(a, l, "address");
 
-	it->text = sv_trim(sv_from(arena_printf(a, "%.*s %.*s %.6f, %.6f", SV_ARG(name), SV_ARG(address),
-						json_number_value(json_object_get(l, "latitude")),
-						json_number_value(json_object_get(l, "longitude")))));
+	it->text = sv_trim(
+		sv_from(arena_printf(a, "%.*s %.*s %.6f, %.6f", SV_ARG(name), SV_ARG(address),
+				     json_number_value(json_object_get(l, "latitude")),
+				     json_number_value(json_object_get(l, "longitude")))));
 	channel_carry(it->extra, "location", l, NULL);
 }
 
@@ -89,7 +90,8 @@ static void read_contacts(struct arena *a, const json_t *m, struct channel_item 
 {
 	const json_t *cards = json_object_get(m, "contacts"), *first = json_array_get(cards, 0);
 	struct sv name = channel_text(a, first, "name.formatted_name");
-	struct sv phone = channel_text(a, json_array_get(json_object_get(first, "phones"), 0), "phone");
+	struct sv phone =
+		channel_text(a, json_array_get(json_object_get(first, "phones"), 0), "phone");
 
 	it->text = sv_trim(sv_from(arena_printf(a, "%.*s %.*s", SV_ARG(name), SV_ARG(phone))));
 	channel_carry(it->extra, "contacts", cards, NULL);
@@ -152,18 +154,12 @@ static const struct message_kind {
 	const char *type;
 	void (*read)(struct arena *a, const json_t *m, struct channel_item *it);
 } message_kinds[] = {
-	{ "text", read_text },
-	{ "image", read_file },
-	{ "video", read_file },
-	{ "audio", read_file },
-	{ "document", read_file },
-	{ "sticker", read_file },
-	{ "location", read_location },
-	{ "contacts", read_contacts },
-	{ "button", read_button },
-	{ "interactive", read_interactive },
-	{ "reaction", read_reaction },
-	{ "order", read_order },
+	{ "text", read_text },	       { "image", read_file },
+	{ "video", read_file },	       { "audio", read_file },
+	{ "document", read_file },     { "sticker", read_file },
+	{ "location", read_location }, { "contacts", read_contacts },
+	{ "button", read_button },     { "interactive", read_interactive },
+	{ "reaction", read_reaction }, { "order", read_order },
 	{ "system", read_system },
 };
 
@@ -194,8 +190,9 @@ static void read_message(struct arena *a, const json_t *value, const json_t *m,
 
 	if (!from.n || !id.n) {
 		/* CHA-71: a tap on a marketing message has no sender and no words. */
-		ignore(a, out, json_object_get(m, "interaction") ? SV("a click on a template's link")
-								  : SV("a message without sender or id"));
+		ignore(a, out,
+		       json_object_get(m, "interaction") ? SV("a click on a template's link")
+							 : SV("a message without sender or id"));
 		return;
 	}
 	it = channel_item_add(a, out);
@@ -205,7 +202,7 @@ static void read_message(struct arena *a, const json_t *value, const json_t *m,
 	it->thread = from;
 	it->handle = e164(a, from);
 	it->display_name = profile_name(a, value, from);
-	it->at = channel_number(m, "timestamp") * 1000;
+	it->at = channel_moment(m, "timestamp");
 	it->type = channel_text(a, m, "type");
 	channel_set(it->extra, "wa_id", from);
 	channel_set(it->extra, "reply_to", channel_text(a, m, "context.id"));
@@ -221,7 +218,7 @@ static struct sv status_of(struct sv said)
 	static const struct {
 		const char *theirs, *ours;
 	} map[] = {
-		{ "sent", "SENT" }, { "delivered", "DELIVERED" }, { "read", "READ" },
+		{ "sent", "SENT" },   { "delivered", "DELIVERED" }, { "read", "READ" },
 		{ "played", "READ" }, { "failed", "FAILED" },
 	};
 
@@ -262,7 +259,7 @@ static void read_status(struct arena *a, const json_t *s, struct channel_items *
 	it->kind = CHANNEL_RECEIPT;
 	it->provider_id = id;
 	it->status = status;
-	it->at = channel_number(s, "timestamp") * 1000;
+	it->at = channel_moment(s, "timestamp");
 	if (uuid_valid(ours))
 		it->message_id = ours;
 	if (sv_eq(status, SV("FAILED"))) {
@@ -284,11 +281,13 @@ static void read_value(struct arena *a, const json_t *value, struct channel_item
 	json_array_foreach (json_object_get(value, "statuses"), i, m)
 		read_status(a, m, out);
 	json_array_foreach (json_object_get(value, "user_actions"), i, m)
-		ignore(a, out, sv_from(arena_printf(a, "a user action: %.*s",
-						    SV_ARG(channel_text(a, m, "action_type")))));
+		ignore(a, out,
+		       sv_from(arena_printf(a, "a user action: %.*s",
+					    SV_ARG(channel_text(a, m, "action_type")))));
 	json_array_foreach (json_object_get(value, "errors"), i, m)
-		ignore(a, out, sv_from(arena_printf(a, "an error of the account: %.*s",
-						    SV_ARG(explain(a, m)))));
+		ignore(a, out,
+		       sv_from(arena_printf(a, "an error of the account: %.*s",
+					    SV_ARG(explain(a, m)))));
 }
 
 /* A change says which number it is for; one that says none is for all. */
@@ -320,7 +319,8 @@ static enum status parse(struct arena *a, const struct channel_account *acc, jso
 	size_t i, k;
 
 	if (!json_is_array(entries))
-		return err_set(e, a, ST_BAD_INPUT, "This is not a call of Meta's webhook: entry is missing");
+		return err_set(e, a, ST_BAD_INPUT,
+			       "This is not a call of Meta's webhook: entry is missing");
 	json_array_foreach (entries, i, entry)
 		json_array_foreach (json_object_get(entry, "changes"), k, change)
 			read_change(a, acc, change, out);
@@ -330,8 +330,8 @@ static enum status parse(struct arena *a, const struct channel_account *acc, jso
 const struct channel channel_whatsapp_cloud = {
 	.type = "WHATSAPP_CLOUD",
 	.label = "WhatsApp Cloud",
-	.caps = CHANNEL_CAN_MEDIA | CHANNEL_CAN_TEMPLATE | CHANNEL_CAN_REPLY | CHANNEL_HAS_DELIVERED |
-		CHANNEL_HAS_READ,
+	.caps = CHANNEL_CAN_MEDIA | CHANNEL_CAN_TEMPLATE | CHANNEL_CAN_REPLY |
+		CHANNEL_HAS_DELIVERED | CHANNEL_HAS_READ,
 	.text_max = 4096,
 	.caption_max = 1024,
 	.window_hours = 24,

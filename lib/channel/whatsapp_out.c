@@ -25,14 +25,15 @@ static const char *media_type(const struct channel_part *p)
 	static const struct {
 		const char *kind, *type;
 	} taken[] = {
-		{ "image", "image/jpeg" }, { "image", "image/png" },   { "sticker", "image/webp" },
-		{ "video", "video/mp4" },  { "video", "video/3gpp" },  { "audio", "audio/aac" },
-		{ "audio", "audio/amr" },  { "audio", "audio/mpeg" },  { "audio", "audio/mp4" },
+		{ "image", "image/jpeg" }, { "image", "image/png" },  { "sticker", "image/webp" },
+		{ "video", "video/mp4" },  { "video", "video/3gpp" }, { "audio", "audio/aac" },
+		{ "audio", "audio/amr" },  { "audio", "audio/mpeg" }, { "audio", "audio/mp4" },
 		{ "audio", "audio/ogg" },
 	};
 
 	for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
-		if (sv_eq(p->kind, sv_from(taken[i].kind)) && sv_starts(p->type, sv_from(taken[i].type)))
+		if (sv_eq(p->kind, sv_from(taken[i].kind)) &&
+		    sv_starts(p->type, sv_from(taken[i].type)))
 			return taken[i].kind;
 	return "document";
 }
@@ -101,8 +102,9 @@ static void ask_send(struct channel_part *p, struct net_request *out)
 	channel_set(body, "recipient_type", SV("individual"));
 	channel_set(body, "to", p->to.n && p->to.p[0] == '+' ? sv_skip(p->to, 1) : p->to);
 	if (p->reply_to.n)
-		json_object_set_new(body, "context",
-				    json_pack("{s:s%}", "message_id", p->reply_to.p, p->reply_to.n));
+		json_object_set_new(
+			body, "context",
+			json_pack("{s:s%}", "message_id", p->reply_to.p, p->reply_to.n));
 	/* Comes back with each status, so that it finds the message by our id. */
 	channel_set(body, "biz_opaque_callback_data", p->message_id);
 	if (p->template)
@@ -239,8 +241,9 @@ enum channel_next whatsapp_fetch(struct channel_media *m, const struct net_respo
 	if (m->step == 1 || r->status != 200 || !url.n)
 		return refused(a, body, r, false, f);
 	if (!may_have_token(m->account, url))
-		return channel_fail(f, CHANNEL_PERMANENT, SV("url"),
-				    SV("WhatsApp named an address for the file that is not protected"));
+		return channel_fail(
+			f, CHANNEL_PERMANENT, SV("url"),
+			SV("WhatsApp named an address for the file that is not protected"));
 	if (!m->type.n)
 		m->type = channel_text(a, body, "mime_type");
 	m->step = 1;

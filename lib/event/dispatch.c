@@ -6,8 +6,8 @@
 
 int event_dispatch(struct db_batch *b, int most)
 {
-	return db_add(b, "select organization_id, seq, id, type, record_type, record_id, conversation_id,"
-		" contact_id, actor_id from event.dispatch($1)", DB_I(most));
+	return db_add(b, "select organization_id, seq, id, type, record_type, record_id,"
+		" conversation_id, contact_id, actor_id from event.dispatch($1)", DB_I(most));
 }
 
 static void member(struct buf *out, const char *key, struct sv text)

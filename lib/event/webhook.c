@@ -104,7 +104,8 @@ static const char *const order_deal[] = {
 	"id", "organization_id", "contact_id", "company_id", "conversation_id", "owner_id", "title",
 	"description", "value", "currency", "pipeline_id", "stage", "probability",
 	"expected_close_date", "source", "priority", "notes", "tags", "products", "custom_fields",
-	"stage_entered_at", "won_at", "lost_at", "discard_reason", "created_at", "updated_at", NULL };
+	"stage_entered_at", "won_at", "lost_at", "discard_reason", "created_at", "updated_at",
+	NULL };
 static const char *const order_any[] = { "id", "organization_id", NULL };
 
 static const struct {
@@ -278,7 +279,8 @@ static bool reserved(struct sv name)
 static bool header_name(struct sv name)
 {
 	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] <= ' ' || name.p[i] == 0x7f || strchr("()<>@,;:\\\"/[]?={}", name.p[i]))
+		if (name.p[i] <= ' ' || name.p[i] == 0x7f ||
+		    strchr("()<>@,;:\\\"/[]?={}", name.p[i]))
 			return false;
 	return name.n && !reserved(name);
 }

@@ -35,7 +35,8 @@ static enum status failed(struct arena *a, const char *what, int error, struct e
 	log_error("stored files", LOG_C("doing", what), LOG_C("error", strerror(error)),
 		  LOG_C("files_dir", conf_str(CONF_files_dir)));
 	return err_set(e, a, ST_UNAVAILABLE, "%s",
-		       full ? "There is no room left for files" : "Files cannot be stored right now");
+		       full ? "There is no room left for files"
+			    : "Files cannot be stored right now");
 }
 
 static bool valid_hash(struct sv s)
@@ -227,7 +228,8 @@ enum status file_get(struct sv organization_id, struct sv sha256, int64_t max, s
 	int fd;
 
 	if (size > max)
-		return err_set(e, a, ST_TOO_LARGE, "The file is larger than %lld bytes", (long long)max);
+		return err_set(e, a, ST_TOO_LARGE, "The file is larger than %lld bytes",
+			       (long long)max);
 	fd = file_open(organization_id, sha256, a, e);
 	if (fd < 0)
 		return e->status;

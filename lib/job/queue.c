@@ -133,13 +133,13 @@ void job_take(struct job_queue *q, struct db_batch *b)
 	}
 	busy_lanes(q, &busy, &orgs, &lanes);
 	all = array(&kinds);
-	q->taken = db_add(b, "select organization_id, id, kind, key, lane, payload, attempts, crashes"
-		" from job.claim($1, $2, $3, $4, $5, $6, $7, $8)",
+	q->taken = db_add(b, "select organization_id, id, kind, key, lane, payload, attempts,"
+		" crashes from job.claim($1, $2, $3, $4, $5, $6, $7, $8)",
 		DB_C(q->o.worker), all, array(&room), array(&lane_room), array(&busy), array(&orgs),
 		array(&lanes), DB_C(q->after));
 	q->taken_suspect = q->suspect ? -1 :
-		db_add(b, "select organization_id, id, kind, key, lane, payload, attempts, crashes"
-			" from job.claim_suspect($1, $2)", DB_C(q->o.worker), all);
+		db_add(b, "select organization_id, id, kind, key, lane, payload, attempts,"
+			" crashes from job.claim_suspect($1, $2)", DB_C(q->o.worker), all);
 }
 
 static const struct job_handler *handler_of(const struct job_queue *q, struct sv kind)
@@ -150,7 +150,8 @@ static const struct job_handler *handler_of(const struct job_queue *q, struct sv
 	return NULL;
 }
 
-static struct sv keep(struct arena *a, const struct db_batch *b, int stmt, size_t row, const char *name)
+static struct sv keep(struct arena *a, const struct db_batch *b, int stmt, size_t row,
+		      const char *name)
 {
 	struct sv v = db_named(b, stmt, row, name);
 

@@ -51,8 +51,8 @@ static enum status bind_schema(struct tree *t)
 	}
 	if (exposed(t, t->schema_name))
 		return ST_OK;
-	bind_fail(t, ST_NOT_ACCEPTABLE, SV("PGRST106"), "The schema must be one of the following: %s",
-		  t->options->schemas);
+	bind_fail(t, ST_NOT_ACCEPTABLE, SV("PGRST106"),
+		  "The schema must be one of the following: %s", t->options->schemas);
 	return t->e->status;
 }
 
@@ -73,7 +73,8 @@ static enum status bind_function(struct tree *t, struct sv name)
 	bind_fail(t, ST_NOT_FOUND, SV("PGRST202"),
 		  "Could not find the function %.*s.%.*s in the schema cache",
 		  SV_ARG(t->schema_name), SV_ARG(name));
-	suggest(t, "function", t->schema_name, rest_function_nearest(t->schema, t->schema_name, name));
+	suggest(t, "function", t->schema_name,
+		rest_function_nearest(t->schema, t->schema_name, name));
 	return t->e->status;
 }
 
@@ -117,9 +118,9 @@ enum status bind_column_fail(struct tree *t, const struct rest_table *table, str
 		  SV_ARG(table->name), SV_ARG(name));
 	t->e->field = arena_sv(t->arena, name);
 	if (nearest.n)
-		t->e->hint = sv_from(arena_printf(t->arena,
-						  "Perhaps you meant the column '%.*s.%.*s'",
-						  SV_ARG(table->name), SV_ARG(nearest)));
+		t->e->hint =
+			sv_from(arena_printf(t->arena, "Perhaps you meant the column '%.*s.%.*s'",
+					     SV_ARG(table->name), SV_ARG(nearest)));
 	return t->e->status;
 }
 
@@ -219,8 +220,7 @@ static void bind_operand(const struct level *l, struct condition *k)
 		return;
 	}
 	other = rest_column_find(l->table, k->value);
-	if (other && !other->sealed && other->oid == k->field.column->oid &&
-	    other->category != 'S')
+	if (other && !other->sealed && other->oid == k->field.column->oid && other->category != 'S')
 		k->other = other;
 }
 
@@ -318,10 +318,9 @@ static enum status no_relation(struct tree *t, const struct level *l)
 		t->arena,
 		"Searched for a foreign key relationship between '%.*s' and '%.*s'%s%.*s in the "
 		"schema '%.*s', but no matches were found.",
-		SV_ARG(l->parent->table->name), SV_ARG(l->name), l->hint.n ? " using the hint " : "",
-		SV_ARG(l->hint), SV_ARG(t->schema_name)));
-	suggest(t, "table", t->schema_name,
-		rest_table_nearest(t->schema, t->schema_name, l->name));
+		SV_ARG(l->parent->table->name), SV_ARG(l->name),
+		l->hint.n ? " using the hint " : "", SV_ARG(l->hint), SV_ARG(t->schema_name)));
+	suggest(t, "table", t->schema_name, rest_table_nearest(t->schema, t->schema_name, l->name));
 	return t->e->status;
 }
 
@@ -331,9 +330,9 @@ static enum status many_relations(struct tree *t, const struct level *l, struct 
 		  "Could not embed because more than one relationship was found for '%.*s' and "
 		  "'%.*s'",
 		  SV_ARG(l->parent->table->name), SV_ARG(l->name));
-	t->e->hint = sv_from(arena_printf(t->arena,
-					  "Try changing '%.*s' to one of the following: %.*s",
-					  SV_ARG(l->name), SV_ARG(names)));
+	t->e->hint =
+		sv_from(arena_printf(t->arena, "Try changing '%.*s' to one of the following: %.*s",
+				     SV_ARG(l->name), SV_ARG(names)));
 	return t->e->status;
 }
 
@@ -405,11 +404,12 @@ static enum status bind_id(struct tree *t)
 enum status bind_tree(struct tree *t)
 {
 	if (!t->root->table) /* a function with one scalar result */
-		return t->nlevels > 1 || t->root->conditions || t->root->orders ?
-			       bind_fail(t, ST_BAD_INPUT, SV("PGRST100"),
+		return t->nlevels > 1 || t->root->conditions || t->root->orders
+			       ? bind_fail(
+					 t, ST_BAD_INPUT, SV("PGRST100"),
 					 "%.*s returns a single value: it has no columns to filter",
-					 SV_ARG(t->function->name)) :
-			       ST_OK;
+					 SV_ARG(t->function->name))
+			       : ST_OK;
 	if (t->id.n && bind_id(t))
 		return t->e->status;
 	if (!t->root->items)

@@ -56,7 +56,8 @@ static enum status no_such_function(struct tree *t, struct sv argument)
 			 f->arguments[i].optional ? " (optional)" : "");
 	*t->e = (struct err){ .status = ST_NOT_FOUND, .code = SV("PGRST202") };
 	t->e->message = sv_from(arena_printf(
-		t->arena, "Could not find the function %.*s.%.*s with the parameters that were sent",
+		t->arena,
+		"Could not find the function %.*s.%.*s with the parameters that were sent",
 		SV_ARG(f->schema), SV_ARG(f->name)));
 	t->e->hint = sv_from(arena_printf(t->arena, "It takes %s%.*s", b.n ? "" : "no parameters",
 					  SV_ARG(buf_sv(&b))));
@@ -80,7 +81,8 @@ static enum status check_body(struct tree *t, json_t *body)
 	}
 	if (known == json_object_size(body))
 		return ST_OK;
-	json_object_foreach(body, key, value) {
+	json_object_foreach(body, key, value)
+	{
 		bool found = false;
 
 		for (size_t i = 0; i < f->narguments; i++)
@@ -107,8 +109,7 @@ static void body_arguments(struct sql *q, const struct rest_function *f, json_t 
 	}
 }
 
-static void body_record(struct sql *q, const struct rest_function *f, json_t *body,
-			struct sv text)
+static void body_record(struct sql *q, const struct rest_function *f, json_t *body, struct sv text)
 {
 	bool first = true;
 
@@ -290,13 +291,14 @@ static struct sv applied(const struct tree *t, const struct rest_plan *plan)
 	static const char *const returns[] = { "", ", return=headers-only",
 					       ", return=representation" };
 	bool write = t->in->method != HTTP_GET && !plan->call;
-	const char *how = write && sv_find(t->in->prefer, SV("return=")) >= 0 ?
-				  (plan->answer == REST_MINIMAL ? ", return=minimal" :
-								  returns[plan->answer]) :
-				  "";
-	const char *same = !write || t->in->method != HTTP_POST ? "" :
-			   t->merge_duplicates ? ", resolution=merge-duplicates" :
-			   t->ignore_duplicates ? ", resolution=ignore-duplicates" : "";
+	const char *how = write && sv_find(t->in->prefer, SV("return=")) >= 0
+				  ? (plan->answer == REST_MINIMAL ? ", return=minimal"
+								  : returns[plan->answer])
+				  : "";
+	const char *same = !write || t->in->method != HTTP_POST ? ""
+			   : t->merge_duplicates		? ", resolution=merge-duplicates"
+			   : t->ignore_duplicates		? ", resolution=ignore-duplicates"
+								: "";
 	char *text = arena_printf(t->arena, "%s%s%s%s", how, same,
 				  write && t->missing_default ? ", missing=default" : "",
 				  t->counted ? ", count=exact" : "");

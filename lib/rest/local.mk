@@ -10,3 +10,12 @@ lib_libkontor_a_SOURCES += \
 	lib/rest/sql.c \
 	lib/rest/tree.h \
 	lib/rest/write.c
+
+check_PROGRAMS += t/unit/test_rest
+t_unit_test_rest_SOURCES = t/unit/test_rest.c t/unit/rest_schema.h
+
+if FUZZING
+noinst_PROGRAMS += t/fuzz/fuzz_rest
+endif
+t_fuzz_fuzz_rest_SOURCES = t/fuzz/fuzz_rest.c t/unit/rest_schema.h
+t_fuzz_fuzz_rest_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)

@@ -269,7 +269,8 @@ static enum status order_word(struct cursor *c, struct order *o)
 	else if (sv_eq(word, SV("nullslast")))
 		o->nulls = NULLS_LAST;
 	else if (!sv_eq(word, SV("asc")))
-		return parse_fail(c->t, "\"order\" takes asc, desc, nullsfirst and nullslast, not %.*s",
+		return parse_fail(c->t,
+				  "\"order\" takes asc, desc, nullsfirst and nullslast, not %.*s",
 				  SV_ARG(word));
 	return ST_OK;
 }
@@ -372,14 +373,15 @@ static enum status test(struct tree *t, struct condition *k, struct sv name_sent
 	if (operator(k, &k->value))
 		return ST_OK;
 	if (bare && !like_an_operator(value)) {
-		*k = (struct condition){ .kind = TEST, .field = k->field, .value = value,
-					 .op = op_find(SV("eq")) };
+		*k = (struct condition){
+			.kind = TEST, .field = k->field, .value = value, .op = op_find(SV("eq"))
+		};
 		return ST_OK;
 	}
 	parse_fail(t, "The filter \"%.*s=%.*s\" has no operator that is known here",
 		   SV_ARG(name_sent), SV_ARG(value));
-	t->e->hint = sv_from(arena_printf(t->arena, "Write %.*s=eq.%.*s", SV_ARG(name_sent),
-					  SV_ARG(value)));
+	t->e->hint = sv_from(
+		arena_printf(t->arena, "Write %.*s=eq.%.*s", SV_ARG(name_sent), SV_ARG(value)));
 	return t->e->status;
 }
 
@@ -441,7 +443,8 @@ static enum status logic_test(struct cursor *c, struct condition *k)
 		return unexpected(c);
 	rest = sv_skip(c->text, c->at);
 	if (!operator(k, &rest))
-		return parse_fail(c->t, "The condition on \"%.*s\" has no operator that is known here",
+		return parse_fail(c->t,
+				  "The condition on \"%.*s\" has no operator that is known here",
 				  SV_ARG(k->field.name));
 	c->at = c->text.n - rest.n;
 	return logic_value(c, &k->value);

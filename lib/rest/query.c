@@ -232,8 +232,7 @@ enum status parse_query(struct tree *t)
 		const struct http_pair *p = &q->v[i];
 
 		if (sv_eq(p->name, SV("select")) || sv_eq(p->name, SV("columns")) ||
-		    sv_eq(p->name, SV("on_conflict")) || sv_eq(p->name, SV("apikey")) ||
-		    !p->name.n)
+		    sv_eq(p->name, SV("on_conflict")) || sv_eq(p->name, SV("apikey")) || !p->name.n)
 			continue;
 		if (t->function && t->in->method == HTTP_GET && is_argument(t, p->name))
 			add_argument(t, p);

@@ -147,12 +147,11 @@ static struct sv field_in_body(struct arena *a, struct sv body, struct sv messag
 		json_array_append_new(list, json);
 		json = list;
 	}
-	json_array_foreach(json, i, row)
-		json_object_foreach(row, key, value)
-			if (!found.n && json_is_string(value) &&
-			    quotes(message, sv_make(json_string_value(value),
-						    json_string_length(value))))
-				found = arena_sv(a, sv_from(key));
+	json_array_foreach(json, i, row) json_object_foreach(
+		row, key, value) if (!found.n && json_is_string(value) &&
+				     quotes(message, sv_make(json_string_value(value),
+							     json_string_length(value)))) found =
+		arena_sv(a, sv_from(key));
 	json_decref(json);
 	return found;
 }
@@ -167,14 +166,14 @@ static struct sv field_of(const struct rest_plan *p, const struct rest_input *in
 	return field_in_body(a, in->body, message);
 }
 
-static void wrong_value(const struct rest_plan *p, const struct rest_input *in,
-			struct db_batch *b, struct err *e)
+static void wrong_value(const struct rest_plan *p, const struct rest_input *in, struct db_batch *b,
+			struct err *e)
 {
 	if (!e->field.n)
 		e->field = field_of(p, in, db_arena(b), e->message);
 	if (e->field.n && !e->hint.n)
-		e->hint = sv_from(arena_printf(db_arena(b), "Look at the value for %.*s",
-					       SV_ARG(e->field)));
+		e->hint = sv_from(
+			arena_printf(db_arena(b), "Look at the value for %.*s", SV_ARG(e->field)));
 }
 
 static void broken_rule(const struct rest_plan *p, struct db_batch *b, struct err *e)
@@ -211,8 +210,8 @@ static enum status refused(const struct rest_plan *p, const struct rest_input *i
 	if (text.n)
 		e->message = text;
 	if (sv_eq(state, SV("23502")) && e->field.n) /* DEA-74 */
-		e->message = sv_from(arena_printf(db_arena(b), "%.*s is required",
-						  SV_ARG(e->field)));
+		e->message =
+			sv_from(arena_printf(db_arena(b), "%.*s is required", SV_ARG(e->field)));
 	else if (sv_eq(state, SV("23514")))
 		broken_rule(p, b, e);
 	else if (sv_eq(state, SV("23503")))
@@ -241,10 +240,10 @@ static int64_t total(const struct rest_plan *p, const struct db_batch *b, int ma
 static void content_range(const struct rest_plan *p, struct http_response *rs, struct arena *a,
 			  int64_t rows, int64_t of)
 {
-	char *range = p->method == HTTP_GET && rows > 0 ?
-			      arena_printf(a, "%lld-%lld", (long long)p->offset,
-					   (long long)(p->offset + rows - 1)) :
-			      arena_printf(a, "*");
+	char *range = p->method == HTTP_GET && rows > 0
+			      ? arena_printf(a, "%lld-%lld", (long long)p->offset,
+					     (long long)(p->offset + rows - 1))
+			      : arena_printf(a, "*");
 	char *size = of >= 0 ? arena_printf(a, "%lld", (long long)of) : arena_printf(a, "*");
 
 	http_set_header(rs, "Content-Range", sv_from(arena_printf(a, "%s/%s", range, size)));
@@ -254,8 +253,9 @@ static enum status beyond(const struct rest_plan *p, struct arena *a, int64_t of
 {
 	*e = (struct err){ .status = ST_BAD_RANGE, .code = SV("PGRST103") };
 	e->message = SV("Requested range not satisfiable");
-	e->details = sv_from(arena_printf(a, "An offset of %lld was requested, but there are only "
-					     "%lld rows.",
+	e->details = sv_from(arena_printf(a,
+					  "An offset of %lld was requested, but there are only "
+					  "%lld rows.",
 					  (long long)p->offset, (long long)of));
 	return e->status;
 }
@@ -282,9 +282,9 @@ static void write_list(struct buf *out, const struct db_batch *b, int stmt)
 static enum status write_rows(const struct rest_plan *p, const struct db_batch *b, int stmt,
 			      struct http_response *rs, struct err *e)
 {
-	http_content_type(rs, p->shape == REST_OBJECT && !p->call ?
-				      "application/vnd.pgrst.object+json; charset=utf-8" :
-				      "application/json; charset=utf-8");
+	http_content_type(rs, p->shape == REST_OBJECT && !p->call
+				      ? "application/vnd.pgrst.object+json; charset=utf-8"
+				      : "application/json; charset=utf-8");
 	switch (p->shape) {
 	case REST_ARRAY:
 		db_json_rows(&rs->body, b, stmt);
@@ -333,8 +333,8 @@ static int status_of(const struct rest_plan *p, int64_t rows, int64_t of)
 	return of > p->offset + rows || (of >= 0 && p->offset && rows) ? 206 : 200;
 }
 
-static enum status answer(const struct rest_plan *p, const struct db_batch *b, int main,
-			  int count, struct http_response *rs, struct err *e)
+static enum status answer(const struct rest_plan *p, const struct db_batch *b, int main, int count,
+			  struct http_response *rs, struct err *e)
 {
 	int64_t rows = (int64_t)db_rows(b, main), of = total(p, b, main, count);
 

@@ -74,8 +74,8 @@ struct rest_column *rest_schema_column(struct rest_schema *s, struct rest_table 
 {
 	struct rest_column *c;
 
-	t->columns = grown(s->arena, t->columns, t->ncolumns, &t->columns_size,
-			   sizeof(*t->columns));
+	t->columns =
+		grown(s->arena, t->columns, t->ncolumns, &t->columns_size, sizeof(*t->columns));
 	c = &t->columns[t->ncolumns++];
 	*c = (struct rest_column){
 		.name = arena_sv(s->arena, name),
@@ -173,8 +173,8 @@ struct rest_function *rest_schema_function(struct rest_schema *s, struct sv sche
 void rest_schema_rule(struct rest_schema *s, struct sv name, struct sv rule)
 {
 	s->rules = grown(s->arena, s->rules, s->nrules, &s->rules_size, sizeof(*s->rules));
-	s->rules[s->nrules++] = (struct rest_rule){ arena_sv(s->arena, name),
-						    arena_sv(s->arena, rule) };
+	s->rules[s->nrules++] =
+		(struct rest_rule){ arena_sv(s->arena, name), arena_sv(s->arena, rule) };
 }
 
 /* ---- finding ---------------------------------------------------------- */
@@ -278,8 +278,8 @@ static size_t distance(struct sv a, struct sv b)
 		for (size_t j = 1; j <= b.n; j++) {
 			size_t up = row[j];
 
-			row[j] = min3(up + 1, row[j - 1] + 1,
-				      diagonal + (a.p[i - 1] != b.p[j - 1]));
+			row[j] =
+				min3(up + 1, row[j - 1] + 1, diagonal + (a.p[i - 1] != b.p[j - 1]));
 			diagonal = up;
 		}
 	}

@@ -43,8 +43,8 @@ int sql_param(struct sql *q, struct sv value)
 		q->size = size;
 	}
 	/* An empty value is a value, not null. */
-	q->params[q->n++] = (struct db_value){ .kind = DB_TEXT_, .text = sv_present(value) ? value :
-											     SV("") };
+	q->params[q->n++] =
+		(struct db_value){ .kind = DB_TEXT_, .text = sv_present(value) ? value : SV("") };
 	add_param(q, (int)q->n);
 	return (int)q->n;
 }
@@ -115,16 +115,37 @@ static void add_field(struct sql *q, const struct level *l, const struct field *
 static const struct {
 	const char *name, *sql;
 } casts[] = {
-	{ "text", "text" }, { "varchar", "varchar" }, { "int2", "int2" },
-	{ "smallint", "int2" }, { "int4", "int4" }, { "int", "int4" }, { "integer", "int4" },
-	{ "int8", "int8" }, { "bigint", "int8" }, { "numeric", "numeric" },
-	{ "decimal", "numeric" }, { "real", "float4" }, { "float4", "float4" },
-	{ "float8", "float8" }, { "double precision", "float8" }, { "bool", "bool" },
-	{ "boolean", "bool" }, { "date", "date" }, { "time", "time" }, { "timetz", "timetz" },
-	{ "timestamp", "timestamp" }, { "timestamptz", "timestamptz" },
-	{ "interval", "interval" }, { "uuid", "uuid" }, { "json", "json" },
-	{ "jsonb", "jsonb" }, { "text[]", "text[]" }, { "int[]", "int4[]" },
-	{ "int4[]", "int4[]" }, { "int8[]", "int8[]" }, { "numeric[]", "numeric[]" },
+	{ "text", "text" },
+	{ "varchar", "varchar" },
+	{ "int2", "int2" },
+	{ "smallint", "int2" },
+	{ "int4", "int4" },
+	{ "int", "int4" },
+	{ "integer", "int4" },
+	{ "int8", "int8" },
+	{ "bigint", "int8" },
+	{ "numeric", "numeric" },
+	{ "decimal", "numeric" },
+	{ "real", "float4" },
+	{ "float4", "float4" },
+	{ "float8", "float8" },
+	{ "double precision", "float8" },
+	{ "bool", "bool" },
+	{ "boolean", "bool" },
+	{ "date", "date" },
+	{ "time", "time" },
+	{ "timetz", "timetz" },
+	{ "timestamp", "timestamp" },
+	{ "timestamptz", "timestamptz" },
+	{ "interval", "interval" },
+	{ "uuid", "uuid" },
+	{ "json", "json" },
+	{ "jsonb", "jsonb" },
+	{ "text[]", "text[]" },
+	{ "int[]", "int4[]" },
+	{ "int4[]", "int4[]" },
+	{ "int8[]", "int8[]" },
+	{ "numeric[]", "numeric[]" },
 	{ "uuid[]", "uuid[]" },
 };
 
@@ -231,8 +252,8 @@ void sql_from(struct sql *q, const struct level *l)
 static struct sv joined(struct sql *q, const struct level *l)
 {
 	const struct rest_key *k = l->key;
-	bool forward = l->parent->table == k->from && l->table == k->to &&
-		       (k->from != k->to || l->one);
+	bool forward =
+		l->parent->table == k->from && l->table == k->to && (k->from != k->to || l->one);
 	struct buf b buf_auto = BUF_INIT;
 
 	for (size_t i = 0; i < k->n; i++) {
@@ -251,8 +272,8 @@ static void add_embed(struct sql *q, struct level *l)
 {
 	int64_t limit = l->limit;
 
-	add(q, l->one ? "(select row_to_json(j) from (select " :
-			"(select coalesce(json_agg(j),'[]') from (select ");
+	add(q, l->one ? "(select row_to_json(j) from (select "
+		      : "(select coalesce(json_agg(j),'[]') from (select ");
 	sql_items(q, l);
 	sql_from(q, l);
 	sql_where(q, l, joined(q, l).p);

@@ -92,8 +92,8 @@ static enum status add_column(struct tree *t, struct body *b, struct sv name)
 
 static void room_for_columns(struct tree *t, struct body *b)
 {
-	b->columns = ARENA_ARRAY(t->arena, t->root->table->ncolumns + 1,
-				 const struct rest_column *);
+	b->columns =
+		ARENA_ARRAY(t->arena, t->root->table->ncolumns + 1, const struct rest_column *);
 }
 
 /* columns=a,b */
@@ -120,9 +120,7 @@ static bool same_keys(json_t *a, json_t *b)
 
 	if (json_object_size(a) != json_object_size(b))
 		return false;
-	json_object_foreach(a, key, value)
-		if (!json_object_get(b, key))
-			return false;
+	json_object_foreach(a, key, value) if (!json_object_get(b, key)) return false;
 	return true;
 }
 
@@ -134,15 +132,16 @@ static enum status columns_sent(struct tree *t, struct body *b)
 	size_t i;
 
 	room_for_columns(t, b);
+	json_array_foreach(
+		b->json, i,
+		row) if (!same_keys(first, row) &&
+			 !t->missing_default) return bad_body(t, "All object keys must match");
 	json_array_foreach(b->json, i, row)
-		if (!same_keys(first, row) && !t->missing_default)
-			return bad_body(t, "All object keys must match");
-	json_array_foreach(b->json, i, row) {
+	{
 		if (i && !t->missing_default)
 			break;
-		json_object_foreach(row, key, value)
-			if (add_column(t, b, sv_from(key)))
-				return t->e->status;
+		json_object_foreach(row, key,
+				    value) if (add_column(t, b, sv_from(key))) return t->e->status;
 	}
 	return ST_OK;
 }
@@ -161,11 +160,11 @@ static enum status seal_value(struct tree *t, json_t *row, const struct rest_col
 		t->e->field = c->name;
 		return t->e->status;
 	}
-	sealed = t->options->seal(t->arena,
-				  sv_from(arena_printf(t->arena, "%.*s.%.*s",
-						       SV_ARG(t->root->table->name),
-						       SV_ARG(c->name))),
-				  sv_make(json_string_value(v), json_string_length(v)));
+	sealed = t->options->seal(
+		t->arena,
+		sv_from(arena_printf(t->arena, "%.*s.%.*s", SV_ARG(t->root->table->name),
+				     SV_ARG(c->name))),
+		sv_make(json_string_value(v), json_string_length(v)));
 	json_object_setn_new(row, c->name.p, c->name.n, json_stringn(sealed.p, sealed.n));
 	return ST_OK;
 }
@@ -184,9 +183,8 @@ static enum status seal_body(struct tree *t, struct body *b)
 			continue;
 		if (json_is_object(json) && seal_value(t, json, b->columns[c]))
 			return t->e->status;
-		json_array_foreach(json, i, row)
-			if (seal_value(t, row, b->columns[c]))
-				return t->e->status;
+		json_array_foreach(json, i,
+				   row) if (seal_value(t, row, b->columns[c])) return t->e->status;
 	}
 	text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(17));
 	b->text = arena_sv(t->arena, sv_from(text));
@@ -209,9 +207,8 @@ static enum status as_rows(struct tree *t, struct body *b)
 		b->json = list;
 		return ST_OK;
 	}
-	json_array_foreach(b->json, i, row)
-		if (!json_is_object(row))
-			return bad_body(t, "The body has to be an object or an array of objects");
+	json_array_foreach(b->json, i, row) if (!json_is_object(row)) return bad_body(
+		t, "The body has to be an object or an array of objects");
 	return ST_OK;
 }
 
@@ -244,8 +241,8 @@ static void add_names(struct sql *q, const struct rest_column *const *columns, s
  * own columns, or where there has to be exactly one. */
 static bool needs_cte(const struct tree *t, const struct rest_plan *plan)
 {
-	return plan->answer == REST_ROWS && (level_embeds(t->root) || t->root->orders ||
-					     plan->shape == REST_OBJECT);
+	return plan->answer == REST_ROWS &&
+	       (level_embeds(t->root) || t->root->orders || plan->shape == REST_OBJECT);
 }
 
 static void begin_write(struct tree *t, struct rest_plan *plan, struct sql *q)

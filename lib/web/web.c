@@ -78,6 +78,7 @@ static const char me_sql[] =
 	" upper(left(coalesce(nullif(p.first_name, ''), p.email), 1) || left(coalesce(p.last_name, ''), 1)) as initials,"
 	" coalesce(nullif(trim(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')), ''), p.email) as name,"
 	" auth.app_role() as app_role, auth.app_role() in ('OWNER', 'ADMIN') as is_admin,"
+	" (select max(v.seq) from events v) as seq," /* where live updates go on from */
 	" o.id as organization_id, o.name as organization_name, o.currency, o.timezone as organization_timezone,"
 	" (select count(*) from (select from conversations c where c.status in ('OPEN', 'PENDING')"
 	"	and c.last_message_direction = 'INBOUND' limit 100) unanswered) as unanswered"

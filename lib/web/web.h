@@ -55,7 +55,8 @@ struct db_batch *web_batch(struct http_request *rq);
  * web_me was added to the batch. b may be NULL. */
 struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b);
 /* Add the statement that reads who is signed in (name, initials, role,
- * organization, unanswered count) for the layout; part of the same trip. */
+ * organization, unanswered count, number of the last event) for the layout;
+ * part of the same trip. */
 void web_me(struct http_request *rq, struct db_batch *b);
 
 /* Rows of a statement as a list of maps; one row as a map. Columns of type

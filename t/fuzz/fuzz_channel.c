@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	const struct channel *c;
 	struct channel_account acc = { .external_id = SV("106540352242922"),
-		.api_base = SV("https://example.net") };
+				       .api_base = SV("https://example.net") };
 	struct channel_items items = { 0 };
 	struct arena *a = arena_new();
 	struct err e = { 0 };

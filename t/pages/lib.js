@@ -198,7 +198,8 @@ async function shots(page, name, options = {}) {
 
 // A page that scrolls sideways is too wide for its window.
 async function fits(page, name) {
-	const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+	// Not innerWidth: a phone zooms out until everything fits.
+	const over = await page.evaluate(() => document.documentElement.scrollWidth) - page.viewportSize().width;
 	ok(over <= 0, `${name}: fits its window`);
 	if (over > 0) diag(`${over} pixels too wide`);
 }

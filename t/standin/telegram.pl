@@ -22,7 +22,7 @@ GetOptions(\%o, 'port=i', 'token=s', 'log=s') && $o{token} or die "usage: telegr
 
 my $json = JSON::PP->new->utf8->canonical;
 my (%files, %hook);
-my $next = 1000;
+my $next = time % 1_000_000_000; # ids differ from run to run
 
 sub fail {
 	my ($code, $text, %parameters) = @_;

@@ -28,7 +28,7 @@ GetOptions(\%o, 'port=i', 'phone-number-id=s', 'token=s', 'app-secret=s', 'webho
 
 my $json = JSON::PP->new->utf8->canonical;
 my (%media, @errors);
-my $next = 1000;
+my $next = time % 1_000_000_000; # ids differ from run to run
 my @statuses = split /,/, $o{statuses};
 
 # What /media takes, and how much of it, in bytes.

@@ -106,7 +106,7 @@ static void test_conf(void)
 	struct arena *a = arena_new();
 	struct err e = { 0 };
 
-	is_int(conf_int(CONF_worker_jobs), 8, "a default");
+	is_int(conf_int(CONF_upload_max), 26214400, "a default");
 	conf_set(CONF_db_prepared, "off");
 	ok(!conf_bool(CONF_db_prepared), "set");
 	ok(conf_load("/nonexistent/kontor.conf", a, &e) == ST_NOT_FOUND, "a named file must exist");

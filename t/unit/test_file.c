@@ -29,7 +29,8 @@ static void whole(struct arena *a, const char *dir)
 	is_sv(got, SV("hello"), "with the content");
 	is_int(file_size(ORG, hash, a), 5, "size");
 	ok(!file_put(ORG, SV("hello"), a, &again, &e) && !stat(path, &second) &&
-	   first.st_ino == second.st_ino, "the same content is kept once");
+		   first.st_ino == second.st_ino,
+	   "the same content is kept once");
 	ok(file_get(ORG, hash, 4, a, &got, &e) == ST_TOO_LARGE, "a limit holds when reading");
 }
 
@@ -43,7 +44,8 @@ static void streamed(struct arena *a)
 
 	w = file_begin(ORG, a, &e);
 	ok(w && !file_write(w, SV("hel"), &e) && !file_write(w, SV("lo"), &e) &&
-	   !file_end(w, &hash, &size, &e), "a file can be written in pieces");
+		   !file_end(w, &hash, &size, &e),
+	   "a file can be written in pieces");
 	is_sv(hash, HELLO, "with the same name");
 	is_int(size, 5, "and size");
 	ok(!pipe(fd) && write(fd[1], "hello", 5) == 5, "pipe");
@@ -64,13 +66,16 @@ static void refused(struct arena *a)
 
 	ok(file_put(SV("../../etc"), SV("x"), a, &hash, &e) == ST_BAD_INPUT,
 	   "an organization is a UUID, never a path");
-	is_int(file_size(ORG, SV("../../../etc/passwd"), a), -1, "a hash is 64 hex digits, never a path");
-	ok(file_get(ORG, SV("0000000000000000000000000000000000000000000000000000000000000000"), 9, a,
-		    &got, &e) == ST_NOT_FOUND, "a hash that was never stored is not found");
+	is_int(file_size(ORG, SV("../../../etc/passwd"), a), -1,
+	       "a hash is 64 hex digits, never a path");
+	ok(file_get(ORG, SV("0000000000000000000000000000000000000000000000000000000000000000"), 9,
+		    a, &got, &e) == ST_NOT_FOUND,
+	   "a hash that was never stored is not found");
 	is_int(file_size(SV("01890a5d-ac96-774b-bcce-b302099a8058"), HELLO, a), -1,
 	       "another organization's file is not there");
 	conf_set(CONF_files_dir, "/nonexistent/kontor");
-	ok(file_put(ORG, SV("x"), a, &hash, &e) == ST_UNAVAILABLE, "no directory: not now, and no crash");
+	ok(file_put(ORG, SV("x"), a, &hash, &e) == ST_UNAVAILABLE,
+	   "no directory: not now, and no crash");
 }
 
 static int spooled(const char *dir)

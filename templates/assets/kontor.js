@@ -137,28 +137,60 @@ document.addEventListener('keydown', (event) => {
 
 // ---- live -------------------------------------------------------------------------
 
-// One stream per tab. Each event says what changed, not how: whoever cares
-// listens for 'kontor:event' and fetches its fragment. After a gap
-// 'kontor:resync' says that anything may have changed.
+// One stream per tab. A message lists what happened, not how things are now:
+// whoever cares listens for 'kontor:event' and fetches its fragment. The
+// numbers have no gaps; where one shows, or after a mass change, or when the
+// stream was away for long, 'kontor:resync' says that anything may have changed.
 const state = document.getElementById('live-state');
-let dropped = false;
+const shown = document.querySelector('meta[name="seq"]'); // the last event that the page knows
+let last = Number(shown?.content) || 0;
+let wait = 1000;
+
+function tell(name, detail) {
+	document.dispatchEvent(new CustomEvent(name, { detail }));
+}
+
+function hear(message) {
+	const { seq, events = [], more } = JSON.parse(message.data);
+	if (seq <= last) return;
+	const first = events.length ? events[0].seq : seq;
+	const fresh = events.filter((event) => event.seq > last);
+	const gap = last && first > last + 1;
+	last = seq;
+	if (gap || more) tell('kontor:resync');
+	else for (const event of fresh) tell('kontor:event', event);
+}
 
 function listen() {
 	const stream = new EventSource('/live');
-	stream.onopen = () => {
-		state.hidden = true;
-		if (dropped) document.dispatchEvent(new CustomEvent('kontor:resync'));
-		dropped = false;
-	};
+	stream.onopen = () => { state.hidden = true; wait = 1000; };
+	stream.onmessage = hear;
 	stream.onerror = () => {
 		state.hidden = false;
-		dropped = true;
 		// The browser tries again by itself, unless the stream was refused.
-		if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 5000);
-	};
-	stream.onmessage = (message) => {
-		const event = JSON.parse(message.data);
-		document.dispatchEvent(new CustomEvent('kontor:event', { detail: event }));
+		if (stream.readyState !== EventSource.CLOSED) return;
+		setTimeout(listen, wait);
+		wait = Math.min(wait * 2, 60000);
 	};
 }
 if (document.querySelector('.shell-nav a')) listen();
+
+// The number of conversations without an answer, beside Inbox (INB-27).
+const badge = document.getElementById('unanswered-count');
+let counting = 0;
+
+function count() {
+	if (counting || !badge) return;
+	counting = setTimeout(async () => {
+		counting = 0;
+		const answer = await fetch('/inbox/count').catch(() => null);
+		if (!answer?.ok) return;
+		const { unanswered } = await answer.json();
+		badge.textContent = unanswered || '';
+		badge.dataset.count = unanswered;
+	}, 400);
+}
+document.addEventListener('kontor:resync', count);
+document.addEventListener('kontor:event', ({ detail: { type } }) => {
+	if (/^(message\.(received|queued|sent)|conversation\.)/.test(type)) count();
+});

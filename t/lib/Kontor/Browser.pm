@@ -32,7 +32,7 @@ sub request {
 	$self->keep($_) for ref $set ? @$set : $set // ();
 	$self->{csrf} = $1
 		if $r->{content} =~ /name="_csrf"[^>]*?value="([^"]+)"/
-		|| $r->{content} =~ /<meta name="csrf-token" content="([^"]+)"/;
+		|| $r->{content} =~ /<meta name="csrf(?:-token)?" content="([^"]+)"/;
 	return $r;
 }
 

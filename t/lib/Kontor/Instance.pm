@@ -73,8 +73,9 @@ sub stop {
 
 sub DESTROY { local ($@, $?); shift->stop; return }
 END { local $?; $_->stop for grep { defined } @own }
-$SIG{INT}  //= sub { exit 130 };
-$SIG{TERM} //= sub { exit 143 };
+# Nobody may read any more what is printed on the way out.
+$SIG{INT}  //= sub { $SIG{PIPE} = 'IGNORE'; exit 130 };
+$SIG{TERM} //= sub { $SIG{PIPE} = 'IGNORE'; exit 143 };
 
 sub home { return $_[0]{home} }
 

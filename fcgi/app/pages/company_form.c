@@ -1,0 +1,135 @@
+/* /companies/new and /companies/:id/edit. */
+#include "fcgi/app/crm.h"
+#include "fcgi/app/routes.h"
+
+#include "base/uuid.h"
+
+static enum status show(struct http_request *rq, struct http_response *rs, struct sv id,
+			const struct form *f, struct err *e)
+{
+	struct db_batch *b = web_batch(rq);
+	struct tmpl_value *page;
+	int row = -1;
+
+	web_me(rq, b);
+	if (id.n)
+		row = db_add(b,
+			"select c.*, trim_scale(c.annual_revenue) as annual_revenue,"
+			" (select jsonb_agg(jsonb_build_object('key', k, 'value', v) order by k)"
+			"	from jsonb_each_text(c.custom_fields) x (k, v)) as custom"
+			" from companies c where c.id = $1::uuid", DB_S(id));
+	if (db_run(b, e))
+		return e->status;
+	if (id.n && !db_rows(b, row))
+		return err_set(e, rq->arena, ST_NOT_FOUND, "This company does not exist");
+	page = web_page(rq, b);
+	tmpl_set_text(page, "new_id", uuid_new(rq->arena));
+	if (id.n) {
+		web_set_row(page, "record", b, row, 0);
+		web_set_row(page, "form", b, row, 0);
+	} else {
+		tmpl_set_map(page, "form");
+	}
+	if (f)
+		form_show(f, page, rs);
+	return web_render(rq, rs, "app/company_form", page, e);
+}
+
+enum status company_new(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	return show(rq, rs, SV_NONE, NULL, e);
+}
+
+enum status company_edit(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	struct sv id;
+
+	if (path_id(rq, "company", &id, e))
+		return e->status;
+	return show(rq, rs, id, NULL, e);
+}
+
+static const char insert_sql[] =
+	"insert into companies (id, name, industry, website, domain, street, city, state, postal_code, country, employee_count,"
+	"	annual_revenue, description, phones, emails, tags, custom_fields)"
+	" values ($1::uuid, $2, nullif($3, ''), nullif($4, ''), nullif($5, ''), nullif($6, ''), nullif($7, ''), nullif($8, ''),"
+	"	nullif($9, ''), nullif($10, ''), nullif($11, '')::integer, nullif($12, '')::numeric, nullif($13, ''),"
+	"	array(select jsonb_array_elements_text($14::jsonb)), array(select jsonb_array_elements_text($15::jsonb)),"
+	"	array(select jsonb_array_elements_text($16::jsonb)), $17::jsonb)"
+	" on conflict (organization_id, id) do nothing";
+
+static const char update_sql[] =
+	"update companies c set name = $2, industry = nullif($3, ''), website = nullif($4, ''), domain = nullif($5, ''),"
+	"	street = nullif($6, ''), city = nullif($7, ''), state = nullif($8, ''), postal_code = nullif($9, ''),"
+	"	country = nullif($10, ''), employee_count = nullif($11, '')::integer, annual_revenue = nullif($12, '')::numeric,"
+	"	description = nullif($13, ''), phones = array(select jsonb_array_elements_text($14::jsonb)),"
+	"	emails = array(select jsonb_array_elements_text($15::jsonb)), tags = array(select jsonb_array_elements_text($16::jsonb)),"
+	"	custom_fields = coalesce((select jsonb_object_agg(x.k, case when c.custom_fields ->> x.k = x.v"
+	"		then c.custom_fields -> x.k else to_jsonb(x.v) end) from jsonb_each_text($17::jsonb) x (k, v)), '{}')"
+	" where c.id = $1::uuid";
+
+/* A number of people: digits alone. */
+static struct sv form_count(struct form *f, const char *name)
+{
+	struct sv value = form_text(f, name);
+	int64_t n = 0;
+
+	if (value.n && (!sv_to_i64(value, &n) || n < 0 || n > 100000000))
+		form_error(f, name, SV("Write a whole number"));
+	return value;
+}
+
+static int add_save(struct form *f, struct db_batch *b, struct sv id, bool make)
+{
+	struct sv name = form_required(f, "name", "Write the company's name");
+	struct sv industry = form_text(f, "industry"), website = form_text(f, "website");
+	struct sv domain = form_text(f, "domain"), street = form_text(f, "street");
+	struct sv city = form_text(f, "city"), state = form_text(f, "state");
+	struct sv postal = form_text(f, "postal_code"), country = form_text(f, "country");
+	struct sv people = form_count(f, "employee_count"), revenue = form_money(f, "annual_revenue");
+	struct sv text = form_text(f, "description"), phones = form_lines(f, "phones");
+	struct sv emails = form_lines(f, "emails"), tags = form_words(f, "tags");
+	struct sv custom = form_custom(f);
+
+	return db_add(b, make ? insert_sql : update_sql, DB_S(id), DB_S(name), DB_S(industry),
+		      DB_S(website), DB_S(domain), DB_S(street), DB_S(city), DB_S(state), DB_S(postal),
+		      DB_S(country), DB_S(people), DB_S(revenue), DB_S(text), DB_S(phones), DB_S(emails),
+		      DB_S(tags), DB_S(custom));
+}
+
+static enum status save(struct http_request *rq, struct http_response *rs, struct sv id, bool make,
+			struct err *e)
+{
+	struct db_batch *b = web_batch(rq);
+	struct form f;
+	int saved;
+
+	form_init(&f, rq);
+	saved = add_save(&f, b, id, make);
+	if (f.wrong)
+		return show(rq, rs, make ? SV_NONE : id, &f, e);
+	if (db_run(b, e)) {
+		if (!form_refused(&f, b, e))
+			return e->status;
+		return show(rq, rs, make ? SV_NONE : id, &f, e);
+	}
+	if (!make && !db_affected(b, saved))
+		return err_set(e, rq->arena, ST_NOT_FOUND, "This company does not exist");
+	return redirect_to(rq, rs, "/companies/", id, make ? "?done=created" : "?done=saved");
+}
+
+enum status company_create(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	struct sv id = http_form(rq, "id");
+
+	return save(rq, rs, uuid_valid(id) ? id : uuid_new(rq->arena), true, e);
+}
+
+enum status company_save(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	struct sv id;
+
+	if (path_id(rq, "company", &id, e))
+		return e->status;
+	return save(rq, rs, id, false, e);
+}

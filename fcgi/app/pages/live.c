@@ -1,0 +1,19 @@
+/*
+ * /live: the event stream of a signed-in tab.
+ *
+ * The session is judged here, once; nginx then holds the stream of the
+ * tenant's channel, and no process of ours waits.
+ */
+#include "fcgi/app/routes.h"
+
+enum status live_stream(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	struct db_batch *b = web_batch(rq);
+	int s = db_add(b, "select auth.org() as id");
+
+	if (db_run(b, e))
+		return e->status;
+	http_set_header(rs, "X-Accel-Redirect",
+			sv_from(arena_printf(rq->arena, "/-/live/%.*s", SV_ARG(db_first(b, s, "id")))));
+	return ST_OK;
+}

@@ -1,0 +1,109 @@
+#!/usr/bin/perl
+# Every route with the other tenant's ids: 404 or an empty list, and nothing of
+# the other tenant changes. The routes are read from the programs' own tables,
+# so that a new one is walked without anybody thinking of it.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Kontor;
+use Test::More;
+
+my ($a, $b)     = (tenant(0), tenant(1));
+my ($org, $own) = ($a->{organization_id}, $b->{organization_id});
+my $tree        = "$FindBin::Bin/../..";
+
+# What the first part of a path is about, and an id of it that belongs to A.
+my %table = (contacts => 'contacts', companies => 'companies', deals => 'deals', inbox => 'conversations', files => 'files',
+	pipelines => 'pipelines', quotes => 'quotes', products => 'products', bookings => 'bookings',
+	'settings/webhooks' => 'webhook_configurations', 'settings/channels' => 'channel_accounts', 'settings/keys' => 'api_keys',
+	'settings/api-keys' => 'api_keys', 'settings/scheduling' => 'event_types', messages => 'messages', notes => 'notes',
+	'settings/pipelines' => 'pipelines', webhooks => 'webhook_configurations', 'timeline/contact' => 'contacts');
+my $nobody = '01900000-0000-7000-8000-000000000000';
+
+# What the demo lacks, so that there is something to reach for.
+psql("insert into webhook_configurations (organization_id, url, events, is_active)
+	select '$org', 'https://hooks.example/x', '{deal.created}', false
+	where not exists (select from webhook_configurations where organization_id = '$org')");
+psql("insert into files (organization_id, sha256, name, content_type, size)
+	select '$org', repeat('0', 64), 'a.txt', 'text/plain', 1 where not exists (select from files where organization_id = '$org')");
+psql("insert into bookings (organization_id, title, start_date_time, end_date_time)
+	select '$org', 'By hand', now(), now() + interval '1 hour' where not exists (select from bookings where organization_id = '$org')");
+
+my %id;
+sub id_of { my $t = shift; return $id{$t} //= psql("select id from $t where organization_id = '$org' order by id limit 1") || $nobody }
+
+# Everything of A in one sum, except what merely looking changes.
+my @tables = split /\n/, psql("select c.table_name from information_schema.columns c
+	join information_schema.tables t using (table_schema, table_name)
+	where c.table_schema = 'public' and c.column_name = 'organization_id' and t.table_type = 'BASE TABLE'
+	and c.table_name not in ('api_keys', 'events', 'webhook_logs', 'webhook_deliveries') order by 1");
+sub sum_of_a { join ' ', map { psql("select count(*) || ':' || coalesce(md5(string_agg(t::text, '|' order by t::text)), '') from $_ t where organization_id = '$org'") } @tables }
+
+my $before = sum_of_a();
+my $browser = browser(email => $b->{users}[0]{email}, password => $b->{users}[0]{password});
+$browser->get('/');
+
+my @routes;
+for my $file (glob "$tree/fcgi/app/routes.c $tree/fcgi/quote/main.c") {
+	open my $fh, '<', $file or die "$file: $!\n";
+	local $/;
+	my $text = <$fh>;
+	push @routes, [$1, $2] while $text =~ /\{\s*((?:HTTP_\w+(?:\s*\|\s*)?)+),\s*"([^"]+)"[^}]*HTTP_STAFF/g;
+}
+cmp_ok(scalar @routes, '>', 20, scalar(@routes) . ' routes of signed-in people');
+
+my $walked = 0;
+for (@routes) {
+	my ($methods, $pattern) = @$_;
+	next unless $pattern =~ /:/;
+	$pattern =~ s{^/timeline/:kind}{/timeline/contact};
+	my ($first) = grep { index($pattern, "/$_/") == 0 } sort { length $b <=> length $a } keys %table;
+	ok($first, "known: $pattern") or next;
+	(my $path = $pattern) =~ s{:\w+}{id_of($table{$first})}e;
+	$path =~ s/:\w+/$nobody/g;
+	for my $method (grep { $methods =~ /HTTP_$_\b/ } qw(GET POST)) {
+		my $r = $method eq 'GET' ? $browser->request(GET => $path, {})
+			: $browser->post($path, { status => 'CLOSED', content => 'x', title => 'x', name => 'x', first_name => 'x', stage => 'won',
+				url => 'https://x.example/', events => 'deal.created', value => 1, qty => 1, currency => 'EUR', assignee_id => '', on => 1 });
+		# The timeline of a record that is not there has nothing to show.
+		next if $pattern =~ /^.timeline/ && $r->{status} == 200 && $r->{content} !~ /<time/;
+		# A form may complain about its fields before it looks for the record.
+		ok($r->{status} == 404 || ($method eq 'POST' && $r->{status} =~ /^4(?:00|03|09|22)$/), "API-5 $method $pattern: $r->{status}");
+		$walked++;
+	}
+}
+cmp_ok($walked, '>', 20, "$walked walked");
+
+# The API: by id, by embedding, by writing.
+for my $table (qw(contacts companies deals pipelines conversations messages notes products quotes quote_lines bookings event_types
+	channel_accounts webhook_configurations webhook_logs api_keys profiles user_roles files events share_links)) {
+	my $r = api(GET => "/functions/v1/rest-api-proxy/$table?organization_id=eq.$org&limit=1", key => $b->{api_key});
+	ok($r->{status} == 200 && $r->{content} eq '[]', "API-5 CON-70 $table of the other tenant: empty") or diag "$r->{status} $r->{content}";
+}
+my $c = id_of('contacts');
+my $r = api(PATCH => "/functions/v1/rest-api-proxy/contacts?id=eq.$c", key => $b->{api_key}, json => { first_name => 'Taken' });
+ok($r->{status} == 200 && $r->{content} eq '[]' || $r->{status} == 404, 'API-47 a change reaches nothing') or diag $r->{content};
+$r = api(DELETE => "/functions/v1/rest-api-proxy/contacts?id=eq.$c", key => $b->{api_key});
+ok($r->{status} < 300 && $r->{content} =~ /^(?:\[\])?$/ || $r->{status} == 404, 'API-47 a delete reaches nothing') or diag $r->{content};
+$r = api(POST => '/functions/v1/rest-api-proxy/deals', key => $b->{api_key}, json => { title => 'x', contact_id => $c });
+cmp_ok($r->{status}, '>=', 400, 'CON-77 a foreign contact cannot be linked');
+$r = api(POST => '/functions/v1/rest-api-proxy/contacts', key => $b->{api_key}, json => { first_name => 'x', organization_id => $org });
+ok($r->{status} >= 400 || ($r->{json} && $r->{json}[0]{organization_id} eq $own), 'API-47 organization_id cannot be chosen') or diag $r->{content};
+
+# The live stream is the own tenant's.
+my $mine = $browser->stream('/live');
+is($mine->status, 200, 'an own stream');
+1 while $mine->next(0.5); # what this tenant did itself just now
+psql("update deals set title = title || '.' where id = '" . id_of('deals') . "'");
+is($mine->next(1.5), undef, 'SCH-143 nothing of the other tenant on it');
+psql("update deals set title = left(title, -1) where id = '" . id_of('deals') . "'");
+is(browser()->request(GET => '/live', {})->{status} =~ /^(?:401|303|403)$/, 1, 'and none without a session');
+
+(my $after = sum_of_a()) =~ s/\s+$//;
+$before =~ s/\s+$//;
+my @x = split / /, $before;
+my @y = split / /, $after;
+my @changed = grep { $x[$_] ne $y[$_] && $tables[$_] !~ /^(?:deals)$/ } 0 .. $#x;
+is("@tables[@changed]", '', 'nothing of the other tenant has changed');
+done_testing;
