@@ -16,13 +16,6 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
 	fcgi/app/pages/login.c \
 	fcgi/app/pages/notes.c \
-<<<<<<< HEAD
-	fcgi/app/quotes.h \
-	fcgi/app/pages/products.c \
-	fcgi/app/pages/quote.c \
-	fcgi/app/pages/quote_send.c \
-	fcgi/app/pages/quotes.c
-=======
 	fcgi/app/pages/pipelines.c \
 	fcgi/app/pages/settings.c \
 	fcgi/app/pages/webhook_event.def \
@@ -35,4 +28,9 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/inbox_post.c \
 	fcgi/app/pages/live.c \
 	fcgi/app/pages/settings_channels.c
->>>>>>> main
+fcgi_app_kontor_app_SOURCES += \
+	fcgi/app/quotes.h \
+	fcgi/app/pages/products.c \
+	fcgi/app/pages/quote.c \
+	fcgi/app/pages/quote_send.c \
+	fcgi/app/pages/quotes.c
