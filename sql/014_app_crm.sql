@@ -112,6 +112,26 @@ as $$
 	from (select substr(k, 5) as n from jsonb_object_keys(changes) k where k like 'new\_%') names
 $$;
 
+-- Whose events a record's timeline shows: its own, its deals', its
+-- conversations'. Later modules replace this function to add theirs.
+create function internal.timeline_related(of_kind text, of_id uuid) returns table (t text, i uuid)
+language sql stable
+as $$
+	select of_kind as t, of_id as i
+	union all
+	(select 'deal', d.id from public.deals d
+		where of_kind = 'contact' and d.organization_id = auth.org() and d.contact_id = of_id
+		order by d.created_at desc limit 50)
+	union all
+	(select 'deal', d.id from public.deals d
+		where of_kind = 'company' and d.organization_id = auth.org() and d.company_id = of_id
+		order by d.created_at desc limit 50)
+	union all
+	(select 'conversation', c.id from public.conversations c
+		where of_kind = 'contact' and c.organization_id = auth.org() and c.contact_id = of_id
+		order by c.last_message_at desc limit 20)
+$$;
+
 -- Newest first: notes, and what happened to the record, its deals and its
 -- conversations. An event that only repeats another (deal.assigned beside
 -- deal.updated) is left out. Runs with the caller's rights.
@@ -120,24 +140,9 @@ create function internal.timeline(of_kind text, of_id uuid, before timestamptz, 
 		body text, subject text, changes jsonb)
 language sql stable
 as $$
-	with related as (
-		select of_kind as t, of_id as i
-		union all
-		(select 'deal', d.id from public.deals d
-			where of_kind = 'contact' and d.organization_id = auth.org() and d.contact_id = of_id
-			order by d.created_at desc limit 50)
-		union all
-		(select 'deal', d.id from public.deals d
-			where of_kind = 'company' and d.organization_id = auth.org() and d.company_id = of_id
-			order by d.created_at desc limit 50)
-		union all
-		(select 'conversation', c.id from public.conversations c
-			where of_kind = 'contact' and c.organization_id = auth.org() and c.contact_id = of_id
-			order by c.last_message_at desc limit 20)
-	)
 	(select e.created_at, e.id, 'event', e.type, e.record_type, e.record_id, e.actor_id, null, e.data ->> 'title',
 			internal.timeline_changes(e.changes, e.data)
-		from related r cross join lateral (
+		from internal.timeline_related(of_kind, of_id) r cross join lateral (
 			select * from public.events e
 			where e.organization_id = auth.org() and e.record_type = r.t and e.record_id = r.i
 				and e.type not in ('note.created', 'contact.assigned', 'deal.assigned', 'deal.stage.changed')
@@ -198,6 +203,6 @@ create trigger z_keeps_deals before update of stages on public.pipelines
 grant execute on function internal.my_zone(), internal.shown_time(timestamptz, text), internal.shown_money(numeric, text),
 	internal.shown_span(interval), internal.person(text, text, text), internal.initials(text, text, text),
 	internal.stage_name(uuid, text), internal.search_pattern(text), internal.timeline_value(text, jsonb, jsonb),
-	internal.timeline_label(text), internal.timeline_changes(jsonb, jsonb),
+	internal.timeline_label(text), internal.timeline_changes(jsonb, jsonb), internal.timeline_related(text, uuid),
 	internal.timeline(text, uuid, timestamptz, integer), internal.admins_only(text),
 	internal.pipeline_keeps_deals() to authenticated, service_role;

@@ -150,6 +150,8 @@ create table public.quotes (
 comment on table public.quotes is 'Offers on a deal; the sums are kept by the database from the lines';
 create index quotes_created_idx on public.quotes (organization_id, created_at desc, id desc);
 create index quotes_deal_idx on public.quotes (organization_id, deal_id);
+create index quotes_contact_idx on public.quotes (organization_id, contact_id);
+create index quotes_company_idx on public.quotes (organization_id, company_id);
 do $$ begin perform internal.tenant_table('public.quotes'); end $$;
 
 create table public.quote_lines (
@@ -382,6 +384,30 @@ end
 $$;
 create trigger events_insert after insert on public.quotes for each row execute function internal.quote_events();
 create trigger events_update after update of status on public.quotes for each row execute function internal.quote_events();
+
+-- What happened to quotes stands in the timelines of their deal, contact and company.
+create or replace function internal.timeline_related(of_kind text, of_id uuid) returns table (t text, i uuid)
+language sql stable
+as $$
+	select of_kind as t, of_id as i
+	union all
+	(select 'deal', d.id from public.deals d
+		where of_kind = 'contact' and d.organization_id = auth.org() and d.contact_id = of_id
+		order by d.created_at desc limit 50)
+	union all
+	(select 'deal', d.id from public.deals d
+		where of_kind = 'company' and d.organization_id = auth.org() and d.company_id = of_id
+		order by d.created_at desc limit 50)
+	union all
+	(select 'conversation', c.id from public.conversations c
+		where of_kind = 'contact' and c.organization_id = auth.org() and c.contact_id = of_id
+		order by c.last_message_at desc limit 20)
+	union all
+	(select 'quote', q.id from public.quotes q
+		where q.organization_id = auth.org() and (of_kind = 'deal' and q.deal_id = of_id
+			or of_kind = 'contact' and q.contact_id = of_id or of_kind = 'company' and q.company_id = of_id)
+		order by q.created_at desc limit 50)
+$$;
 
 -- ---- shared links -----------------------------------------------------------------------
 

@@ -44,6 +44,15 @@ http_handler deals_page, deals_cards, deal_move;
 http_handler deal_page, deal_delete;
 http_handler deal_new, deal_create, deal_edit, deal_save;
 
+/* pages/products.c */
+http_handler products_page, product_new, product_create, product_page, product_save;
+http_handler product_price_add, product_tier_add, product_part_delete;
+
+/* pages/quotes.c, quote.c, quote_send.c */
+http_handler quotes_page, quote_new, quote_create, quote_page, quote_save, quote_delete;
+http_handler quote_catalogue, quote_line_add, quote_line_save;
+http_handler quote_send, quote_link, quote_revoke, quote_answer;
+
 /* pages/pipelines.c */
 http_handler pipelines_page, pipeline_new, pipeline_create, pipeline_edit, pipeline_save;
 http_handler pipeline_delete;
@@ -54,14 +63,5 @@ http_handler keys_page, key_create, key_revoke;
 http_handler webhooks_page, webhook_new, webhook_create, webhook_edit, webhook_save;
 http_handler webhook_delete, webhook_test, webhook_test_result, webhook_again;
 http_handler webhook_log_page, webhook_log_entry;
-
-/* pages/products.c */
-http_handler products_page, product_new, product_create, product_page, product_save;
-http_handler product_price_add, product_tier_add, product_part_delete;
-
-/* pages/quotes.c, quote.c, quote_send.c */
-http_handler quotes_page, quote_new, quote_create, quote_page, quote_save, quote_delete;
-http_handler quote_catalogue, quote_line_add, quote_line_save;
-http_handler quote_send, quote_link, quote_revoke, quote_answer;
 
 #endif

@@ -86,8 +86,8 @@ document.addEventListener('click', (event) => {
 document.addEventListener('submit', (event) => {
 	const question = event.target.dataset.confirm;
 	if (question && !confirm(question)) event.preventDefault();
-	// One click, one request.
-	else for (const b of event.target.querySelectorAll('button:not([type="button"])'))
+	// One click, one request; htmx sees to its own (hx-disabled-elt).
+	else if (!event.target.hasAttribute('hx-post')) for (const b of event.target.querySelectorAll('button:not([type="button"])'))
 		setTimeout(() => { b.disabled = true; setTimeout(() => { b.disabled = false; }, 3000); });
 });
 
