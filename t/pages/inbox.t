@@ -241,6 +241,26 @@ async function conversation(anna, omar, bot) {
 	t.is((await t.calls(bot, /send/)).length, before, 'INB-75 nothing of all this went to the customer');
 }
 
+// What a first visit loads, as it travels.
+async function weight() {
+	const page = await t.login(), sizes = {};
+	const session = await page.context().newCDPSession(page);
+	await session.send('Network.enable');
+	const types = new Map();
+	session.on('Network.responseReceived', (e) => types.set(e.requestId, [e.type, new URL(e.response.url).pathname]));
+	session.on('Network.loadingFinished', (e) => {
+		const [type, path] = types.get(e.requestId) || [];
+		if (['Stylesheet', 'Script', 'Document'].includes(type)) sizes[path] = [type, e.encodedDataLength];
+	});
+	await page.goto('/inbox');
+	await page.waitForTimeout(300);
+	const sum = (want) => Object.values(sizes).filter(([type]) => want.includes(type)).reduce((n, [, size]) => n + size, 0);
+	t.diag(`scripts and styles ${sum(['Stylesheet', 'Script'])}, page ${sum(['Document'])} bytes`);
+	t.ok(sum(['Stylesheet', 'Script']) < 100000, 'scripts and styles of the inbox are under 100 kB as they travel');
+	t.ok(sum(['Document']) < 60000, 'and the page under 60 kB');
+	await page.context().close();
+}
+
 async function keyboard(anna) {
 	await anna.goto('/inbox');
 	await anna.keyboard.press('j');
@@ -380,6 +400,7 @@ t.run(async () => {
 	await files(anna, omar);
 	await conversation(anna, omar, bot);
 	await keyboard(anna);
+	await weight();
 	await whatsapp(anna);
 	await long(anna);
 	await paging();
