@@ -9,7 +9,9 @@
 
 #include <stdlib.h>
 
-#define CARDS "50"
+/* Cards that a column begins with, and that each "Show more" brings. */
+#define CARDS 50
+#define CARDS_SQL "50"
 
 static const struct list_sort sorts[] = {
 	{ "newest", "Newest first", "t.created_at", "::timestamptz", true },
@@ -147,14 +149,14 @@ static int add_board(struct http_request *rq, struct db_batch *b)
 		  " select s ->> 'id' as id, s ->> 'name' as name, s ->> 'color' as color, s ->> 'type' as type,"
 		  " s ->> 'type' = 'lost' as is_lost, s ->> 'type' = 'won' as is_won,"
 		  " coalesce(x.n, 0) as count, x.amount, cards.list as cards,"
-		  " case when x.n > " CARDS " then cards.list -> -1 ->> 'place' end as more"
+		  " case when x.n > " CARDS_SQL " then cards.list -> -1 ->> 'place' end as more"
 		  " from pipe cross join jsonb_array_elements(pipe.stages) with ordinality e (s, place)"
 		  " left join sums x on x.stage = s ->> 'id'"
 		  " cross join lateral (select jsonb_agg(to_jsonb(c)) as list from (select " DEAL_CARD
 		  " from deals t" DEAL_JOINS
 		  " where t.pipeline_id = pipe.id and t.stage = s ->> 'id' and t.contact_id is not null");
 	deals_filter(&q, rq);
-	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS ") c) cards");
+	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS_SQL ") c) cards");
 	query_with(&q, " where coalesce(", DB_S(http_query(rq, "stage")));
 	query_add(&q, "::text, '') in ('', s ->> 'id') order by e.place");
 	return query_run(&q, b);
@@ -173,6 +175,7 @@ enum status deals_cards(struct http_request *rq, struct http_response *rs, struc
 {
 	struct db_batch *b = web_batch(rq);
 	struct tmpl_value *page;
+	struct list l;
 	struct query q;
 	struct sv id;
 	int64_t at;
@@ -190,12 +193,18 @@ enum status deals_cards(struct http_request *rq, struct http_response *rs, struc
 	query_with(&q, "::bigint, ", DB_S(id));
 	query_add(&q, "::uuid)");
 	deals_filter(&q, rq);
-	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS);
+	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS_SQL);
 	cards = query_run(&q, b);
 	if (db_run(b, e))
 		return e->status;
 	page = web_page(rq, b);
+	list_init(&l, rq, &deals);
+	list_show(&l, page, b, cards, cards);
 	web_set_rows(page, "cards", b, cards);
+	if (db_rows(b, cards) == CARDS) {
+		tmpl_set_text(page, "id", http_query(rq, "column"));
+		tmpl_set_text(page, "more", db_named(b, cards, CARDS - 1, "place"));
+	}
 	return web_render(rq, rs, "app/deals_cards", page, e);
 }
 
