@@ -17,12 +17,26 @@ function make(title, value, stage = 'new') {
 		where organization_id = $1::uuid and first_name = 'Jonas' limit 1 returning id`, org, title, value, stage, `t${stamp}`);
 }
 
+// As a hand does it: in steps.
+async function drag(page, what, where) {
+	const from = await what.boundingBox(), to = await where.boundingBox();
+	const x = from.x + 60, y = from.y + 20, dx = to.x + to.width / 2 - x, dy = to.y + 40 - y;
+	await page.mouse.move(x, y);
+	await page.mouse.down();
+	for (let i = 1; i <= 10; i++) {
+		await page.mouse.move(x + (dx * i) / 10, y + (dy * i) / 10);
+		await page.waitForTimeout(25);
+	}
+	await page.waitForTimeout(120);
+	await page.mouse.up();
+}
+
 async function mouse(page, id) {
 	await page.goto(`/deals?view=grid&tag=t${stamp}`);
 	t.is(await count(page, 'new'), 2, 'DEA-15 DEA-39 the column counts what the filter leaves');
 	t.is(await column(page, 'new').locator('[data-amount]').textContent(), '€3,000', 'DEA-15 DEA-21 and sums it');
 	const answer = moved(page);
-	await card(page, id).dragTo(column(page, 'qualified').locator('[data-cards]'));
+	await drag(page, card(page, id), column(page, 'qualified').locator('[data-cards]'));
 	await answer;
 	t.is(stageOf(id), 'qualified', 'DEA-14 DEA-19 a card dragged to another column changes its stage');
 	t.is(t.sql('select probability::int from deals where id = $1::uuid', id), '25', 'DEA-19 with the stage\'s probability');
@@ -152,6 +166,7 @@ async function form(page) {
 
 // 130 deals in a column: fifty at first, the rest on demand.
 async function many(page) {
+	t.sql(`delete from deals where 'many' = any (tags)`);
 	t.sql(`insert into deals (organization_id, title, value, currency, stage, contact_id, tags)
 		select $1::uuid, 'Many ' || n, 10, 'EUR', 'proposal', c.id, array['many'] from generate_series(1, 130) n,
 			(select id from contacts where organization_id = $1::uuid limit 1) c`, org);
@@ -159,9 +174,9 @@ async function many(page) {
 	const list = column(page, 'proposal').locator('.deal-card');
 	t.is(await list.count(), 50, 'a column begins with fifty cards');
 	t.is(await count(page, 'proposal'), 130, 'and counts all');
-	await page.click('.column-more');
+	await page.click('.column-more button');
 	await page.waitForFunction(() => document.querySelectorAll('.deal-card').length === 100);
-	await page.click('.column-more');
+	await page.click('.column-more button');
 	await page.waitForFunction(() => document.querySelectorAll('.deal-card').length === 130);
 	t.is(new Set(await list.evaluateAll((all) => all.map((c) => c.id))).size, 130, 'more until all are there, each once');
 	t.is(await page.locator('.column-more').count(), 0, 'then there is no more');
@@ -200,6 +215,8 @@ async function pipelines(page) {
 }
 
 t.run(async () => {
+	// A search that is typed on is given up for the next one.
+	t.expectTrouble(/htmx:(sendAbort|afterRequest)/);
 	const page = await t.login();
 	const one = make(`One ${stamp}`, 1000), two = make(`Two ${stamp}`, 2000);
 	await mouse(page, one);

@@ -26,11 +26,6 @@ for (const form of document.querySelectorAll('form[data-guard]')) {
 	form.querySelector('[aria-invalid="true"]')?.focus();
 }
 
-// A list's own page of cards is fetched once.
-document.addEventListener('htmx:afterRequest', (event) => {
-	if (event.target.matches?.('[data-once]') && event.detail.successful) event.target.remove();
-});
-
 // ---- repeated lines ----------------------------------------------------------------
 
 document.addEventListener('click', (event) => {
@@ -187,6 +182,10 @@ function setUpBoard() {
 			filter: '.deal-card-move',
 			preventOnFilter: false,
 			animation: matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : 140,
+			// The browser's own dragging would drag the link in the card.
+			forceFallback: true,
+			fallbackOnBody: true,
+			fallbackTolerance: 4,
 			delay: 180,
 			delayOnTouchOnly: true,
 			touchStartThreshold: 5,
@@ -239,7 +238,8 @@ function step(card, by) {
 
 function walkTo(card, key) {
 	const column = card.closest('.column');
-	const siblings = [...cards(column).children];
+	const within = (c) => [...cards(c).querySelectorAll('.deal-card')];
+	const siblings = within(column);
 	const at = siblings.indexOf(card);
 	let next;
 	if (key === 'ArrowDown') next = siblings[at + 1];
@@ -248,7 +248,7 @@ function walkTo(card, key) {
 		const all = columns();
 		const by = key === 'ArrowRight' ? 1 : -1;
 		for (let i = all.indexOf(column) + by; all[i] && !next; i += by)
-			next = cards(all[i]).children[Math.min(at, cards(all[i]).children.length - 1)];
+			next = within(all[i])[Math.min(at, within(all[i]).length - 1)];
 	}
 	next?.querySelector('a').focus();
 	next?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
