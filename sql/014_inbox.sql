@@ -298,14 +298,20 @@ $$;
 
 grant execute on all functions in schema app to authenticated;
 
--- For pages: ends the request as 404 when the tenant has no such conversation.
-create function app.must_exist(talk uuid) returns void
+-- For pages: ends the request as 404 when the tenant has no such record. The
+-- table's name is a literal of the program.
+create function app.must_exist(of_table text, record uuid) returns void
 language plpgsql stable
 as $$
+declare
+	found boolean;
 begin
-	if not exists (select from public.conversations c where c.organization_id = auth.org() and c.id = talk) then
-		raise exception using errcode = 'KT404', message = 'This conversation does not exist';
+	execute format('select exists (select from public.%I where organization_id = auth.org() and id = $1)', of_table)
+		into found using record;
+	if not found then
+		raise exception using errcode = 'KT404', message = 'This does not exist',
+			hint = 'It may have been deleted; go back and look at the list again';
 	end if;
 end
 $$;
-grant execute on function app.must_exist(uuid) to authenticated;
+grant execute on function app.must_exist(text, uuid) to authenticated;

@@ -244,17 +244,26 @@ exception when invalid_parameter_value then
 end
 $$;
 
--- When a clock in the zone shows that time. Where it shows it twice, the first
--- or the last; where it never does, a point that is safe as the end of opening
--- hours (late false) or as their beginning (late true).
+-- When a clock in the zone shows that time; where it shows it twice, the first,
+-- or for late the one from which on it shows nothing earlier; where it never
+-- does, when it jumps over it.
 create function internal.instant(shown timestamp, zone text, late boolean) returns timestamptz
-language sql stable parallel safe
+language plpgsql stable parallel safe
 as $$
-	select case when late then max(t) else min(t) end
-	from (values (shown at time zone zone),
-		((shown - interval '3 hours') at time zone zone + interval '3 hours'),
-		((shown + interval '3 hours') at time zone zone - interval '3 hours')) near (t)
-	where t at time zone zone = shown or (shown at time zone zone) at time zone zone <> shown
+declare
+	at timestamptz := shown at time zone zone;
+	before timestamptz := (shown - interval '3 hours') at time zone zone + interval '3 hours';
+	after timestamptz := (shown + interval '3 hours') at time zone zone - interval '3 hours';
+begin
+	if at = before and at = after then
+		return at; -- no change of the clock is near
+	elsif at at time zone zone <> shown then
+		return (select min(t) from generate_series(after, at, interval '1 minute') t where t at time zone zone > shown);
+	end if;
+	select min(t), max(t) into before, after from unnest(array[at, before, after]) t where t at time zone zone = shown;
+	-- Set back exactly to that time: nothing earlier is shown again.
+	return case when late and (after - interval '1 minute') at time zone zone < shown then after else before end;
+end
 $$;
 
 -- Free starts of an event type on the host's local days from first to last,

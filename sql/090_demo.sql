@@ -91,6 +91,13 @@ begin
 				case c.n % 3 when 0 then agent else owner end, current_date + (c.n * 5 - 20)::integer, 'inbound',
 				case when c.n % 4 = 0 then array['renewal'] else '{}' end);
 	end loop;
+	update public.deals d set stage = 'proposal', title = 'Al Noor Logistics: pallets to Alexandria', value = 12240
+		from public.contacts k
+		where d.organization_id = org and k.organization_id = org and k.id = d.contact_id and k.first_name = 'Mariam';
+	-- Who they are on Telegram is known already.
+	insert into public.contact_handles (organization_id, contact_id, kind, value)
+		select org, k.id, 'telegram', case k.first_name when 'Ingrid' then '700101' else '700100' end
+		from public.contacts k where k.organization_id = org and k.first_name in ('Ingrid', 'Tomás');
 	update public.deals set discard_reason = 'Chose another supplier' where organization_id = org and stage = 'lost';
 
 	talk := internal.demo_talk(whatsapp, 'phone', '+201001234502', 'Mariam Hassan', agent, array[

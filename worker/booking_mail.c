@@ -108,8 +108,8 @@ static void enqueue(struct job *j, struct db_batch *b, const char *whom, struct 
 
 	if (payload.n)
 		db_add(b, "select job.enqueue($1, 'mail', $2, $3) where job.held($4, $1, $5)",
-		       DB_S(j->organization_id), DB_C(key), DB_S(payload),
-		       DB_C(worker_of(j)->name), DB_I(j->id));
+		       DB_S(j->organization_id), DB_C(key), DB_S(payload), DB_C(worker_of(j)->name),
+		       DB_I(j->id));
 }
 
 static void write_letters(struct job *j, struct db_batch *b)
@@ -130,8 +130,10 @@ static struct order read_order(struct job *j)
 {
 	json_t *payload = json_loadb(j->payload.p, j->payload.n, 0, NULL);
 	struct order o = {
-		.token = arena_sv(j->arena, sv_from(json_string_value(json_object_get(payload, "token")))),
-		.what = arena_sv(j->arena, sv_from(json_string_value(json_object_get(payload, "what")))),
+		.token = arena_sv(j->arena,
+				  sv_from(json_string_value(json_object_get(payload, "token")))),
+		.what = arena_sv(j->arena,
+				 sv_from(json_string_value(json_object_get(payload, "what")))),
 		.sequence = json_integer_value(json_object_get(payload, "sequence")),
 		.tell_host = json_is_true(json_object_get(payload, "tell_host")),
 	};

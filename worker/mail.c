@@ -112,7 +112,7 @@ void mail_start(struct job *j)
 	if (!request(j, payload, &r, &e))
 		net_start(worker_of(j)->net, &r, sent, j);
 	else if (e.status == ST_UNAVAILABLE) /* no relay is set: the mail waits for one */
-		job_fail(j, err_message(&e), 300000);
+		job_postpone(j, err_message(&e), 300000);
 	else
 		job_fail(j, err_message(&e), -1);
 }

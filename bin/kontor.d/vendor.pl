@@ -37,7 +37,7 @@ sub compress {
 	gzip($to => "$to.gz", -Level => 9, -Time => 0) or die "$to.gz: cannot compress\n";
 }
 
-# An icon without its own size and stroke width, which the page's CSS gives.
+# An icon without its own size, fill and stroke width, which the page's CSS gives.
 sub symbol {
 	my ($name, $svg) = @_;
 	my ($attributes, $shapes) = $svg =~ m{<svg\b([^>]*)>(.*)</svg>}s
@@ -45,7 +45,7 @@ sub symbol {
 	my ($box) = $attributes =~ /viewBox="([^"]+)"/ or die "the icon $name has no viewBox\n";
 	$shapes =~ s/>\s+</></g;
 	$shapes =~ s/^\s+|\s+$//g;
-	return qq{<symbol id="$name" viewBox="$box" fill="none" stroke="currentcolor" }
+	return qq{<symbol id="$name" viewBox="$box" stroke="currentcolor" }
 		. qq{stroke-linecap="round" stroke-linejoin="round">$shapes</symbol>\n};
 }
 

@@ -118,3 +118,8 @@ void timeline_show(struct http_request *rq, struct tmpl_value *page, const char 
 	buf_url(&more, db_named(b, stmt, n - 1, "raw_at"));
 	tmpl_set_text(page, "timeline_more", arena_sv(rq->arena, buf_sv(&more)));
 }
+
+void must_exist(struct db_batch *b, const char *table, struct sv id)
+{
+	db_add(b, "select app.must_exist($1, $2::uuid)", DB_C(table), DB_S(id));
+}

@@ -11,6 +11,10 @@
 
 #include "web/web.h"
 
+/* The batch ends as 404 here when the tenant has no row with this id in the
+ * table (a literal): before what a form does, and for parts of a record. */
+void must_exist(struct db_batch *b, const char *table, struct sv id);
+
 /* ---- query ----------------------------------------------------------- */
 
 #define QUERY_VALUES 40

@@ -159,19 +159,16 @@ static bool is_key(struct sv s)
 	return true;
 }
 
-/* A label as a key: "Customer since" is customer_since (CON-54). */
+/* A label as a key: "Customer since" is Customer_since (CON-54), and reads as
+ * it was typed wherever it is shown. */
 static struct sv as_key(struct arena *a, struct sv label)
 {
 	char *out = arena_dup(a, label);
 
-	for (size_t i = 0; i < label.n; i++) {
+	for (size_t i = 0; i < label.n; i++)
 		if (out[i] == ' ' || out[i] == '-')
 			out[i] = '_';
-		else if (out[i] >= 'A' && out[i] <= 'Z')
-			out[i] = (char)(out[i] - 'A' + 'a');
-	}
-	/* An existing key keeps its capitals. */
-	return is_key(label) ? label : sv_make(out, label.n);
+	return sv_make(out, label.n);
 }
 
 static void add_pair(struct form *f, struct tmpl_value *shown, struct buf *json, struct sv label,

@@ -1,8 +1,14 @@
 pkglibexec_PROGRAMS += fcgi/app/kontor-app
 fcgi_app_kontor_app_SOURCES = \
+	fcgi/app/crm.c fcgi/app/crm.h \
+	fcgi/app/form.c \
+	fcgi/app/list.c \
 	fcgi/app/main.c \
-	fcgi/app/routes.c fcgi/app/routes.h \
-	fcgi/app/crm.c fcgi/app/crm.h fcgi/app/list.c fcgi/app/form.c \
+	fcgi/app/quotes.h \
+	fcgi/app/routes.c fcgi/app/routes.h
+
+# One file per page, in order of the alphabet.
+fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/api_keys.c \
 	fcgi/app/pages/companies.c \
 	fcgi/app/pages/company.c \
@@ -14,23 +20,20 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/pages/deal_form.c \
 	fcgi/app/pages/deal_move.c \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
-	fcgi/app/pages/login.c \
-	fcgi/app/pages/notes.c \
-	fcgi/app/pages/pipelines.c \
-	fcgi/app/pages/settings.c \
-	fcgi/app/pages/webhook_event.def \
-	fcgi/app/pages/webhook_log.c \
-	fcgi/app/pages/webhooks.c
-fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/files.c \
 	fcgi/app/pages/home.c \
 	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
 	fcgi/app/pages/inbox_post.c \
 	fcgi/app/pages/live.c \
-	fcgi/app/pages/settings_channels.c
-fcgi_app_kontor_app_SOURCES += \
-	fcgi/app/quotes.h \
+	fcgi/app/pages/login.c \
+	fcgi/app/pages/notes.c \
+	fcgi/app/pages/pipelines.c \
 	fcgi/app/pages/products.c \
 	fcgi/app/pages/quote.c \
 	fcgi/app/pages/quote_send.c \
-	fcgi/app/pages/quotes.c
+	fcgi/app/pages/quotes.c \
+	fcgi/app/pages/settings.c \
+	fcgi/app/pages/settings_channels.c \
+	fcgi/app/pages/webhook_event.def \
+	fcgi/app/pages/webhook_log.c \
+	fcgi/app/pages/webhooks.c

@@ -9,8 +9,8 @@
 #include "base/conf.h"
 #include "base/uuid.h"
 
-static const char book_sql[] =
-	"select confirmation_token, is_new from public_book($1, $2, $3::timestamptz, $4, $5, $6, $7, $8::jsonb, $9, $10::uuid)";
+static const char book_sql[] = "select confirmation_token, is_new from public_book($1, $2, "
+			       "$3::timestamptz, $4, $5, $6, $7, $8::jsonb, $9, $10::uuid)";
 
 struct wish {
 	struct sv start, name, email, phone, notes, zone, client_id;
@@ -146,7 +146,7 @@ enum status event_book(struct http_request *rq, struct http_response *rs, struct
 {
 	bool json = booking_json_in(rq);
 	struct err failure = { 0 };
-	struct wish w;
+	struct wish w = { 0 };
 	enum status st;
 
 	if (!json && booking_csrf(rq, e))

@@ -44,8 +44,8 @@ void calendar_show(const struct calendar *c, struct tmpl_value *page, const stru
 bool calendar_time_free(const struct calendar *c, const struct db_batch *b);
 
 /* The booking page; `failure` is what a POST ran into, or NULL. */
-enum status event_show(struct http_request *rq, struct http_response *rs,
-		       const struct err *failure, struct err *e);
+enum status event_show(struct http_request *rq, struct http_response *rs, const struct err *failure,
+		       struct err *e);
 
 /* The body is JSON. / The answer should be. */
 bool booking_json_in(const struct http_request *rq);

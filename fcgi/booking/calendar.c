@@ -3,11 +3,13 @@
 
 /* $1 user name, $2 slug. */
 static const char event_sql[] =
-	"select e.title, e.slug, e.description, e.duration_minutes, e.name, e.organization_name, e.timezone,"
+	"select e.title, e.slug, e.description, e.duration_minutes, e.name, e.organization_name, "
+	"e.timezone,"
 	" e.location_type, e.location_details, e.confirmation_message, e.questions,"
 	" lower(substr(e.theme_color, 2)) as theme,"
 	" case when e.avatar_url like '/%' then e.avatar_url end as avatar,"
-	" upper(left(e.name, 1) || case when e.name like '% %' then left(split_part(e.name, ' ', -1), 1) else '' end) as initials,"
+	" upper(left(e.name, 1) || case when e.name like '% %' then left(split_part(e.name, ' ', "
+	"-1), 1) else '' end) as initials,"
 	" e.location_type = 'Phone Call' as phone_required"
 	" from public_event_type($1, $2) e";
 
@@ -16,14 +18,20 @@ static const char event_sql[] =
 static const char days_sql[] =
 	"select c.day, c.free, c.is_today, c.is_chosen, c.times, c.zone_used, c.next_free,"
 	" extract(day from c.day)::int as number, extract(isodow from c.day)::int as weekday,"
-	" to_char(c.day, 'FMDay, FMDD FMMonth') as name, to_char(c.day, 'FMMonth YYYY') as month_name,"
-	" to_char(c.day - interval '1 month', 'YYYY-MM') as previous, to_char(c.day + interval '1 month', 'YYYY-MM') as following,"
-	" to_char(c.day, 'YYYY-MM') as month, to_char(c.next_free, 'FMDay, FMDD FMMonth') as next_free_name,"
+	" to_char(c.day, 'FMDay, FMDD FMMonth') as name, to_char(c.day, 'FMMonth YYYY') as "
+	"month_name,"
+	" to_char(c.day - interval '1 month', 'YYYY-MM') as previous, to_char(c.day + interval '1 "
+	"month', 'YYYY-MM') as following,"
+	" to_char(c.day, 'YYYY-MM') as month, to_char(c.next_free, 'FMDay, FMDD FMMonth') as "
+	"next_free_name,"
 	" date_trunc('month', c.day) > now() at time zone c.zone_used as has_previous,"
-	" date_trunc('month', c.day) + interval '1 month' <= (now() at time zone c.zone_used)::date + e.window_days as has_following,"
+	" date_trunc('month', c.day) + interval '1 month' <= (now() at time zone "
+	"c.zone_used)::date + e.window_days as has_following,"
 	" to_char(now() at time zone c.zone_used, $6) as now_there"
-	" from public_event_type($1, $2) e, public_calendar($1, $2, $3, (nullif($4, '') || '-01')::date,"
-	"	coalesce($5::date, ($8::timestamptz at time zone internal.zone($3, e.timezone))::date), $6, $7) c"
+	" from public_event_type($1, $2) e, public_calendar($1, $2, $3, (nullif($4, '') || "
+	"'-01')::date,"
+	"	coalesce($5::date, ($8::timestamptz at time zone internal.zone($3, "
+	"e.timezone))::date), $6, $7) c"
 	" order by c.day";
 
 /* $1 to $4 user name, slug, zone, pattern; $5 the time, $6 token. */
@@ -31,30 +39,42 @@ static const char at_sql[] =
 	"select to_char($5::timestamptz at time zone z, 'YYYY-MM-DD') as date,"
 	" to_char($5::timestamptz at time zone z, 'FMDay, FMDD FMMonth YYYY') as day,"
 	" to_char($5::timestamptz at time zone z, $4) as first,"
-	" to_char(($5::timestamptz + make_interval(mins => e.duration_minutes)) at time zone z, $4) as last,"
+	" to_char(($5::timestamptz + make_interval(mins => e.duration_minutes)) at time zone z, "
+	"$4) as last,"
 	" exists (select from public_slots($1, $2, ($5::timestamptz at time zone e.timezone)::date,"
-	"	($5::timestamptz at time zone e.timezone)::date, $6) s where s.starts_at = $5::timestamptz) as free"
+	"	($5::timestamptz at time zone e.timezone)::date, $6) s where s.starts_at = "
+	"$5::timestamptz) as free"
 	" from public_event_type($1, $2) e, internal.zone($3, e.timezone) z";
 
 /* One for each rule of the clock that many people live by. */
 static const char *const zones[] = {
-	"Africa/Abidjan", "Africa/Algiers", "Africa/Cairo", "Africa/Casablanca", "Africa/Johannesburg",
-	"Africa/Lagos", "Africa/Nairobi", "America/Anchorage", "America/Argentina/Buenos_Aires",
-	"America/Bogota", "America/Caracas", "America/Chicago", "America/Denver", "America/Halifax",
-	"America/Lima", "America/Los_Angeles", "America/Mexico_City", "America/New_York",
-	"America/Phoenix", "America/Santiago", "America/Sao_Paulo", "America/St_Johns",
-	"America/Toronto", "America/Vancouver", "Asia/Almaty", "Asia/Amman", "Asia/Baghdad",
-	"Asia/Bangkok", "Asia/Beirut", "Asia/Dhaka", "Asia/Dubai", "Asia/Hong_Kong", "Asia/Jakarta",
-	"Asia/Jerusalem", "Asia/Kabul", "Asia/Karachi", "Asia/Kathmandu", "Asia/Kolkata",
-	"Asia/Manila", "Asia/Qatar", "Asia/Riyadh", "Asia/Seoul", "Asia/Shanghai", "Asia/Singapore",
-	"Asia/Taipei", "Asia/Tashkent", "Asia/Tehran", "Asia/Tokyo", "Asia/Yangon",
-	"Atlantic/Azores", "Atlantic/Reykjavik", "Australia/Adelaide", "Australia/Brisbane",
-	"Australia/Perth", "Australia/Sydney", "Europe/Amsterdam", "Europe/Athens",
-	"Europe/Berlin", "Europe/Brussels", "Europe/Bucharest", "Europe/Budapest",
-	"Europe/Copenhagen", "Europe/Dublin", "Europe/Helsinki", "Europe/Istanbul", "Europe/Kyiv",
-	"Europe/Lisbon", "Europe/London", "Europe/Madrid", "Europe/Moscow", "Europe/Oslo",
-	"Europe/Paris", "Europe/Prague", "Europe/Rome", "Europe/Stockholm", "Europe/Vienna",
-	"Europe/Warsaw", "Europe/Zurich", "Pacific/Auckland", "Pacific/Honolulu", "UTC",
+	"Africa/Abidjan",      "Africa/Algiers",      "Africa/Cairo",
+	"Africa/Casablanca",   "Africa/Johannesburg", "Africa/Lagos",
+	"Africa/Nairobi",      "America/Anchorage",   "America/Argentina/Buenos_Aires",
+	"America/Bogota",      "America/Caracas",     "America/Chicago",
+	"America/Denver",      "America/Halifax",     "America/Lima",
+	"America/Los_Angeles", "America/Mexico_City", "America/New_York",
+	"America/Phoenix",     "America/Santiago",    "America/Sao_Paulo",
+	"America/St_Johns",    "America/Toronto",     "America/Vancouver",
+	"Asia/Almaty",	       "Asia/Amman",	      "Asia/Baghdad",
+	"Asia/Bangkok",	       "Asia/Beirut",	      "Asia/Dhaka",
+	"Asia/Dubai",	       "Asia/Hong_Kong",      "Asia/Jakarta",
+	"Asia/Jerusalem",      "Asia/Kabul",	      "Asia/Karachi",
+	"Asia/Kathmandu",      "Asia/Kolkata",	      "Asia/Manila",
+	"Asia/Qatar",	       "Asia/Riyadh",	      "Asia/Seoul",
+	"Asia/Shanghai",       "Asia/Singapore",      "Asia/Taipei",
+	"Asia/Tashkent",       "Asia/Tehran",	      "Asia/Tokyo",
+	"Asia/Yangon",	       "Atlantic/Azores",     "Atlantic/Reykjavik",
+	"Australia/Adelaide",  "Australia/Brisbane",  "Australia/Perth",
+	"Australia/Sydney",    "Europe/Amsterdam",    "Europe/Athens",
+	"Europe/Berlin",       "Europe/Brussels",     "Europe/Bucharest",
+	"Europe/Budapest",     "Europe/Copenhagen",   "Europe/Dublin",
+	"Europe/Helsinki",     "Europe/Istanbul",     "Europe/Kyiv",
+	"Europe/Lisbon",       "Europe/London",	      "Europe/Madrid",
+	"Europe/Moscow",       "Europe/Oslo",	      "Europe/Paris",
+	"Europe/Prague",       "Europe/Rome",	      "Europe/Stockholm",
+	"Europe/Vienna",       "Europe/Warsaw",	      "Europe/Zurich",
+	"Pacific/Auckland",    "Pacific/Honolulu",    "UTC",
 };
 
 /* Digits where the pattern has 0, else the same character. */
@@ -191,7 +211,8 @@ static void show_times(const struct calendar *c, struct tmpl_value *page, const 
 		       size_t row)
 {
 	struct arena *a = db_arena(b);
-	struct sv text = db_named(b, c->days, row, "times"), name = db_named(b, c->days, row, "name");
+	struct sv text = db_named(b, c->days, row, "times"),
+		  name = db_named(b, c->days, row, "name");
 	json_t *times = json_loadb(text.p, text.n, 0, NULL), *one;
 	struct tmpl_value *day = tmpl_set_map(page, "day"), *list;
 	size_t i;
@@ -200,13 +221,15 @@ static void show_times(const struct calendar *c, struct tmpl_value *page, const 
 	tmpl_set_text(day, "date", db_named(b, c->days, row, "day"));
 	tmpl_set_bool(day, "has_times", json_array_size(times) > 0);
 	list = tmpl_set_list(day, "times");
-	json_array_foreach(times, i, one) {
+	json_array_foreach(times, i, one)
+	{
 		struct sv at = arena_sv(a, sv_from(json_string_value(json_object_get(one, "at"))));
 		struct tmpl_value *v = tmpl_push_map(list);
 
 		tmpl_set_text(v, "at", at);
-		tmpl_set_text(v, "label",
-			      arena_sv(a, sv_from(json_string_value(json_object_get(one, "label")))));
+		tmpl_set_text(
+			v, "label",
+			arena_sv(a, sv_from(json_string_value(json_object_get(one, "label")))));
 		tmpl_set_text(v, "day", name);
 		tmpl_set_text(v, "href", link_to(c, a, "time", at));
 	}

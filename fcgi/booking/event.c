@@ -41,7 +41,8 @@ static void show_questions(struct http_request *rq, struct tmpl_value *page, str
 	struct tmpl_value *out = tmpl_set_list(page, "questions");
 	size_t i;
 
-	json_array_foreach(list, i, q) {
+	json_array_foreach(list, i, q)
+	{
 		struct tmpl_value *v = tmpl_push_map(out);
 		char *name = arena_printf(rq->arena, "answer%zu", i);
 		struct sv type = json_sv(rq->arena, q, "type");
@@ -61,8 +62,10 @@ static void show_questions(struct http_request *rq, struct tmpl_value *page, str
 static enum status answer_json(struct http_response *rs, const struct calendar *c,
 			       const struct db_batch *b)
 {
-	static const char *const shown[] = { "title", "slug", "description", "duration_minutes",
-					     "name", "location_type", "location_details", "questions" };
+	static const char *const shown[] = {
+		"title", "slug",	  "description",      "duration_minutes",
+		"name",	 "location_type", "location_details", "questions"
+	};
 	struct buf *out = &rs->body;
 	bool first = true;
 
@@ -112,11 +115,12 @@ static struct sv form_id(struct http_request *rq)
 	return uuid_valid(sent) ? sent : uuid_new(rq->arena);
 }
 
-enum status event_show(struct http_request *rq, struct http_response *rs,
-		       const struct err *failure, struct err *e)
+enum status event_show(struct http_request *rq, struct http_response *rs, const struct err *failure,
+		       struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
-	struct calendar c = { .username = http_param(rq, "username"), .slug = http_param(rq, "slug") };
+	struct calendar c = { .username = http_param(rq, "username"),
+			      .slug = http_param(rq, "slug") };
 	struct tmpl_value *page;
 
 	calendar_read(&c, rq);

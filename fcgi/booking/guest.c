@@ -34,8 +34,8 @@ static struct tmpl_value *page_of(struct http_request *rq, struct http_response 
 
 	web_set_row(page, "booking", g->batch, g->row, 0);
 	tmpl_set_text(page, "csrf", http_csrf_public(rq, rs));
-	tmpl_set_bool(page, "can_change", !g->booking.over &&
-						  booking_ics_method(&g->booking) == ICS_REQUEST);
+	tmpl_set_bool(page, "can_change",
+		      !g->booking.over && booking_ics_method(&g->booking) == ICS_REQUEST);
 	/* What the address names must not leak to sites that the page links to. */
 	http_set_header(rs, "Referrer-Policy", SV("no-referrer"));
 	http_set_header(rs, "X-Robots-Tag", SV("noindex"));

@@ -10,9 +10,11 @@ static const struct http_route routes[] = {
 	{ HTTP_GET, "/schedule/booking/:token", guest_page },
 	{ HTTP_GET, "/schedule/booking/:token/invite.ics", guest_invite },
 	{ HTTP_GET, "/schedule/booking/:token/cancel", guest_cancel_page },
-	{ HTTP_POST, "/schedule/booking/:token/cancel", guest_cancel, HTTP_PUBLIC, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/schedule/booking/:token/cancel", guest_cancel, HTTP_PUBLIC, HTTP_CSRF,
+	  FORM_MAX },
 	{ HTTP_GET, "/schedule/booking/:token/reschedule", guest_move_page },
-	{ HTTP_POST, "/schedule/booking/:token/reschedule", guest_move, HTTP_PUBLIC, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/schedule/booking/:token/reschedule", guest_move, HTTP_PUBLIC, HTTP_CSRF,
+	  FORM_MAX },
 	{ HTTP_GET, "/schedule/:username", profile_page },
 	{ HTTP_GET, "/schedule/:username/:slug", event_page },
 	/* event_book looks for the CSRF token itself: JSON goes without. */
@@ -40,7 +42,8 @@ bool booking_clock12(const struct http_request *rq)
 
 enum status booking_csrf(struct http_request *rq, struct err *e)
 {
-	struct sv session = http_cookie(rq, "kontor_form"), site = http_header(rq, "Sec-Fetch-Site");
+	struct sv session = http_cookie(rq, "kontor_form"),
+		  site = http_header(rq, "Sec-Fetch-Site");
 	bool here = !site.n || sv_eq(site, SV("same-origin")) || sv_eq(site, SV("none"));
 
 	if (http_form_read(rq, e))

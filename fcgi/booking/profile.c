@@ -3,7 +3,8 @@
 
 static const char profile_sql[] =
 	"select s.*, case when avatar_url like '/%' then avatar_url end as avatar,"
-	" upper(left(name, 1) || case when name like '% %' then left(split_part(name, ' ', -1), 1) else '' end) as initials,"
+	" upper(left(name, 1) || case when name like '% %' then left(split_part(name, ' ', -1), 1) "
+	"else '' end) as initials,"
 	" coalesce(theme_color, '#1f4fd8') as color"
 	" from public_schedule($1) s";
 

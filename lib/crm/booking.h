@@ -22,7 +22,8 @@ struct booking {
 	struct sv location; /* where it takes place, for people */
 	struct sv meeting_link, cancellation_reason;
 	struct sv confirmation_message, cancellation_message; /* of the event type */
-	struct sv guest_when, host_when; /* "Monday, 2 March 2026, 09:00 - 09:30", in each one's zone */
+	struct sv guest_when,
+		host_when; /* "Monday, 2 March 2026, 09:00 - 09:30", in each one's zone */
 	int64_t start_ms, end_ms, sequence;
 	bool notify_host; /* he wants mails about bookings */
 	bool over;	  /* it has ended */

@@ -57,17 +57,27 @@ struct db_value {
 	int64_t number;
 };
 
-#define DB_S(v) ((struct db_value){ .kind = sv_present(v) ? DB_TEXT_ : DB_NULL_, .text = (v) })
+struct db_value db_text_or_null(const char *cstr);
+
+static inline struct db_value db_text(struct sv v)
+{
+	return (struct db_value){ .kind = sv_present(v) ? DB_TEXT_ : DB_NULL_, .text = v };
+}
+
+/* Text where the empty form field means "nothing". */
+static inline struct db_value db_text_if_any(struct sv v)
+{
+	return (struct db_value){ .kind = v.n ? DB_TEXT_ : DB_NULL_, .text = v };
+}
+
+#define DB_S(v) db_text(v)
 #define DB_C(v) db_text_or_null(v) /* a C string; NULL = null */
 /* bytea; not copied: the bytes must stay until db_run. All else is copied. */
 #define DB_BYTES(v) ((struct db_value){ .kind = DB_BYTES_, .text = (v) })
 #define DB_I(v) ((struct db_value){ .kind = DB_INT_, .number = (v) })
 #define DB_B(v) ((struct db_value){ .kind = DB_BOOL_, .number = (v) })
 #define DB_NULL ((struct db_value){ .kind = DB_NULL_ })
-/* Text where the empty form field means "nothing". */
-#define DB_OPT(v) ((struct db_value){ .kind = (v).n ? DB_TEXT_ : DB_NULL_, .text = (v) })
-
-struct db_value db_text_or_null(const char *cstr);
+#define DB_OPT(v) db_text_if_any(v)
 
 /* ---- batches ------------------------------------------------------- */
 

@@ -18,7 +18,7 @@
  * arrived; so it must ask job.held first, or be harmless twice.
  *
  * Attempts are counted when a job is taken. A job over which workers died
- * twice is a suspect and runs alone of its kind; at the fifth death it is dead.
+ * twice is a suspect, of which one runs at a time; at the tenth death it is dead.
  */
 #ifndef JOB_JOB_H
 #define JOB_JOB_H

@@ -99,11 +99,11 @@ is(scalar(session(claim('dead3', 1))), 0, 'a job over which workers died twice i
 my $suspect = "select key from job.claim_suspect('dead3', '{$kind}')";
 is(psql($suspect), 'killer', 'but by itself');
 psql('select job.reap()');
-for (1 .. 2) {
+for (4 .. 10) {
 	psql($suspect);
 	psql('select job.reap()');
 }
-is(psql("select state, crashes from job.jobs where kind = '$kind'"), 'dead|5', 'at the fifth death it is dead: no endless loop');
+is(psql("select state, crashes from job.jobs where kind = '$kind'"), 'dead|10', 'at the tenth death it is dead: no endless loop');
 
 # ---- dead letters --------------------------------------------------------------------
 

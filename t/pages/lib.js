@@ -17,7 +17,7 @@
 // directory for pictures.
 'use strict';
 
-const { execFileSync } = require('node:child_process');
+const { execFileSync, spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 
@@ -204,6 +204,56 @@ async function fits(page, name) {
 	if (over > 0) diag(`${over} pixels too wide`);
 }
 
+// ---- the world outside ----------------------------------------------------------------
+
+const children = [];
+
+// A stand-in for a provider (t/standin): its address. It ends with the test.
+function standin(program, ...args) {
+	const child = spawn('perl', [path.join(__dirname, '../standin', program), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+	children.push(child);
+	return new Promise((done, fail) => {
+		child.on('exit', () => fail(new Error(`${program} ended`)));
+		child.stdout.once('data', (line) => {
+			const port = /listening 127\.0\.0\.1 (\d+)/.exec(line);
+			if (port) done(`http://127.0.0.1:${port[1]}`);
+			else fail(new Error(`${program} said ${line}`));
+		});
+	});
+}
+
+// What the stand-in was asked so far.
+async function calls(base, pattern) {
+	const all = await (await fetch(`${base}/control/calls`)).json();
+	return all.filter((call) => pattern.test(call.path));
+}
+
+let update = Date.now() % 1e9;
+
+// A person writes to the Telegram bot of a tenant.
+async function telegram(text, { from = 700100, name = 'Tomás Silva', tenant = 0, message = {} } = {}) {
+	const channel = config().tenants[tenant].channels.telegram, [first, ...last] = name.split(' ');
+	const who = { id: from, is_bot: false, first_name: first, last_name: last.join(' ') || undefined };
+	update++;
+	const answer = await fetch(channel.webhook_url, {
+		method: 'POST',
+		headers: { 'Content-Type': 'application/json', 'X-Telegram-Bot-Api-Secret-Token': channel.secret_token },
+		body: JSON.stringify({ update_id: update, message: { message_id: update, date: Math.floor(Date.now() / 1000), from: who,
+			chat: { id: from, type: 'private', first_name: first }, text, ...message } }),
+	});
+	if (!answer.ok) throw new Error(`the Telegram webhook answered ${answer.status}`);
+}
+
+// The value of a query once it is no longer empty or false; undefined after the time.
+async function until(look, seconds = 10) {
+	for (const end = Date.now() + seconds * 1000; Date.now() < end;) {
+		const value = await look();
+		if (value && value !== 'f') return value;
+		await new Promise((wake) => setTimeout(wake, 50));
+	}
+	return undefined;
+}
+
 // ---- running -----------------------------------------------------------------------
 
 async function run(test) {
@@ -219,9 +269,11 @@ async function run(test) {
 	if (bad.length) diag(bad.slice(0, 12).join('\n'));
 	console.log(`1..${count}`);
 	await browser?.close();
+	for (const child of children) child.kill();
 	process.exit(failed ? 1 : 0);
 }
 
 const expectTrouble = (pattern) => wanted.push(pattern);
 
-module.exports = { ok, is, like, lives, diag, skipAll, config, sql, launch, open, login, theme, axe, shot, shots, fits, run, expectTrouble };
+module.exports = { ok, is, like, lives, diag, skipAll, config, sql, launch, open, login, theme, axe, shot, shots, fits,
+	standin, calls, telegram, until, run, expectTrouble };

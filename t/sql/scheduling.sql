@@ -80,16 +80,16 @@ select is(pg_temp.try_as('mate', format('with u as (update event_types set title
 	pg_temp.id('call'))), '0', 'SCH-145 nobody but the owner changes an event type');
 select is(pg_temp.try_as('admin', format('with u as (update event_types set title = ''Call'' where id = %L returning 1) select count(*) from u',
 	pg_temp.id('call'))), '1', 'SCH-146 an administrator does');
-select is(pg_temp.try_as('alien', 'select count(*) from event_types'), '0', 'SCH-143 another tenant sees none of them');
+select is(pg_temp.try_as('alien', 'select count(*) from event_types'), '0', 'another tenant sees none of them');
 
 -- ---- availability ---------------------------------------------------------------
 
 select pg_temp.open(pg_temp.id('call'), 1, 600, 720), pg_temp.open(pg_temp.id('call'), 2, 840, 930),
 	pg_temp.open(pg_temp.id('call'), 4, 540, 600), pg_temp.open(pg_temp.id('call'), 4, 780, 840);
-select is(pg_temp.times(pg_temp.id('call'), pg_temp.next(1)), '10:00 10:30 11:00 11:30', 'SCH-30 SCH-33 a day''s hours in the host''s zone');
+select is(pg_temp.times(pg_temp.id('call'), pg_temp.next(1)), '10:00 10:30 11:00 11:30', 'SCH-33 a day''s hours in the host''s zone');
 select is(pg_temp.times(pg_temp.id('call'), pg_temp.next(2)), '14:00 14:30 15:00', 'SCH-31 SCH-32 another day has other hours; Sunday is 0');
 select is(pg_temp.times(pg_temp.id('call'), pg_temp.next(4)), '09:00 09:30 13:00 13:30', 'SCH-31 a day may have several ranges');
-select is(pg_temp.times(pg_temp.id('call'), pg_temp.next(3)), null, 'SCH-30 a day that is off has none');
+select is(pg_temp.times(pg_temp.id('call'), pg_temp.next(3)), null, 'a day that is off has none');
 
 update event_types set buffer_minutes = 15 where id = pg_temp.id('call');
 select is(pg_temp.times(pg_temp.id('call'), pg_temp.next(1)), '10:00 10:45 11:30', 'SCH-11 the step is duration plus buffer');
@@ -167,7 +167,7 @@ select is(pg_temp.try_as('guest', format('select public_reschedule(%L, %L)', pg_
 select is(pg_temp.times(pg_temp.id('call'), pg_temp.next(1)), '10:00 10:30 11:00', 'SCH-103 the old slot is free, the new one is taken');
 select is((select b.status || ' ' || count(h.*) from bookings b join booking_history h on h.booking_id = b.id
 	where b.confirmation_token = pg_temp.id('token') and h.start_date_time = pg_temp.at(pg_temp.next(1), '10:30') group by b.status),
-	'rescheduled 1', 'SCH-105 one row; the old time stands in its history');
+	'rescheduled 1', 'one row; the old time stands in its history');
 select is(pg_temp.try_as('guest', format('select public_cancel(%L, ''  '')', pg_temp.id('token'))), 'KT422', 'SCH-106 a reason is required');
 select is(pg_temp.try_as('guest', format('select public_cancel(%L, ''ill'')', pg_temp.id('token'))), '', 'SCH-107 the guest cancels');
 select is((select cancelled_by || ' ' || cancellation_reason || ' ' || status from bookings where confirmation_token = pg_temp.id('token')),
@@ -175,7 +175,7 @@ select is((select cancelled_by || ' ' || cancellation_reason || ' ' || status fr
 select is(pg_temp.times(pg_temp.id('call'), pg_temp.next(1)), '10:00 10:30 11:00 11:30', 'SCH-41 its slot is free at once');
 select is((select string_agg(type, ' ' order by position) from events where record_id =
 	(select id from bookings where confirmation_token = pg_temp.id('token'))),
-	'booking.created booking.rescheduled booking.cancelled', 'SCH-136 each step is an event, by the database itself');
+	'booking.created booking.rescheduled booking.cancelled', 'each step is an event, by the database itself');
 select is((select count(*)::integer from events e where e.organization_id = pg_temp.id('org')
 	and e.data::text like '%' || pg_temp.id('token') || '%'), 0, 'SCH-147 no event carries the token');
 

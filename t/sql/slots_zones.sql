@@ -93,7 +93,7 @@ select is_empty($$
 		select zone, day, kind, starts_at - lag(starts_at) over (partition by zone, day, kind order by starts_at) as step
 		from (select distinct * from found) f) s
 	where step < case kind when 'office' then interval '30 min' when 'round' then interval '60 min' else interval '25 min' end $$,
-	'SCH-42 slots are real durations: none overlaps the next');
+	'slots are real durations: none overlaps the next');
 
 select * from finish();
 rollback;

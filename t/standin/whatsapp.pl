@@ -103,7 +103,7 @@ sub messages {
 	return fail(400, 100, 'The parameter to is required.') if !length($p->{to} // '');
 	my $bad = check_content($p);
 	return $bad if $bad;
-	my ($to, $id) = ($p->{to} =~ s/\D//gr, 'wamid.' . encode_base64('out' . ++$next, ''));
+	my ($to, $id) = ($p->{to} =~ s/\D//gr, 'wamid.' . encode_base64("out$^T." . ++$next, ''));
 	my $opaque = $p->{biz_opaque_callback_data};
 	if ($o{webhook}) {
 		my $delay = 0.05;

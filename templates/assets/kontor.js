@@ -161,19 +161,39 @@ function hear(message) {
 	else for (const event of fresh) tell('kontor:event', event);
 }
 
+let stream = null;
+let away = false; // something may have been missed
+
+function lost() {
+	state.hidden = false;
+	away = true;
+}
+
 function listen() {
-	const stream = new EventSource('/live');
-	stream.onopen = () => { state.hidden = true; wait = 1000; };
+	stream?.close();
+	stream = new EventSource('/live');
+	stream.onopen = () => {
+		state.hidden = true;
+		wait = 1000;
+		if (away) tell('kontor:resync');
+		away = false;
+	};
 	stream.onmessage = hear;
 	stream.onerror = () => {
-		state.hidden = false;
+		lost();
 		// The browser tries again by itself, unless the stream was refused.
 		if (stream.readyState !== EventSource.CLOSED) return;
 		setTimeout(listen, wait);
 		wait = Math.min(wait * 2, 60000);
 	};
 }
-if (document.querySelector('.shell-nav a')) listen();
+
+if (document.querySelector('.shell-nav a')) {
+	listen();
+	// A stream over a network that is gone does not notice for minutes.
+	addEventListener('offline', () => { stream.close(); lost(); });
+	addEventListener('online', listen);
+}
 
 // The number of conversations without an answer, beside Inbox (INB-27).
 const badge = document.getElementById('unanswered-count');

@@ -1,4 +1,5 @@
 /* /inbox and /inbox/:id: the list of conversations, a thread, and their fragments. */
+#include "fcgi/app/crm.h"
 #include "fcgi/app/pages/inbox.h"
 
 #include "base/uuid.h"
@@ -419,7 +420,7 @@ enum status inbox_items(struct http_request *rq, struct http_response *rs, struc
 
 	if (inbox_id(rq, &id, e) || read_cursor(rq, &at, &before, e) || read_ids(rq, &ids, e))
 		return e->status;
-	db_add(b, "select app.must_exist($1)", DB_S(id));
+	must_exist(b, "conversations", id);
 	if (ids.n > 2)
 		items = db_add(b, items_some_sql, DB_S(id), DB_S(ids));
 	else

@@ -1,4 +1,5 @@
 /* What agents do in the inbox: reply, note, assign, close, star, make a deal. */
+#include "fcgi/app/crm.h"
 #include "fcgi/app/pages/inbox.h"
 
 #include "base/conf.h"
@@ -15,12 +16,6 @@
 static struct sv talk_path(struct http_request *rq, struct sv id)
 {
 	return sv_from(arena_printf(rq->arena, "/inbox/%.*s", SV_ARG(id)));
-}
-
-/* Before what a form does: somebody else's conversation is none. */
-static void must_exist(struct db_batch *b, struct sv id)
-{
-	db_add(b, "select app.must_exist($1)", DB_S(id));
 }
 
 /* The statement of a change is in the batch: run it with what the page shows
@@ -178,7 +173,7 @@ static enum status store_files(struct http_request *rq, struct sv *json, struct 
 
 enum status inbox_reply(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct sv id, files, text = sv_trim(http_form(rq, "content"));
+	struct sv id, files = SV_NONE, text = sv_trim(http_form(rq, "content"));
 	struct sv client = http_form(rq, "client_id");
 	struct db_batch *b;
 	int items;
@@ -191,7 +186,7 @@ enum status inbox_reply(struct http_request *rq, struct http_response *rs, struc
 	if (!uuid_valid(client))
 		client = uuid_new(rq->arena);
 	b = web_batch(rq);
-	must_exist(b, id);
+	must_exist(b, "conversations", id);
 	db_add(b, "select app.reply($1, $2, $3, $4::jsonb)", DB_S(id), DB_OPT(text), DB_S(client),
 	       DB_S(files));
 	items = db_add(b,
@@ -211,7 +206,7 @@ enum status inbox_retry(struct http_request *rq, struct http_response *rs, struc
 		return e->status;
 	if (!uuid_valid(message))
 		return err_set(e, rq->arena, ST_NOT_FOUND, "This message does not exist");
-	must_exist(b, id);
+	must_exist(b, "conversations", id);
 	db_add(b,
 	       "update messages set status = 'PENDING', error = null, error_code = null"
 	       " where id = $1 and conversation_id = $2 and direction = 'OUTBOUND' and status in ('FAILED', 'UNKNOWN')",
@@ -232,7 +227,7 @@ enum status inbox_note(struct http_request *rq, struct http_response *rs, struct
 	if (!text.n) {
 		return refuse(rq, "content", "Write the note first", e);
 	}
-	must_exist(b, id);
+	must_exist(b, "conversations", id);
 	db_add(b,
 	       "insert into notes (id, conversation_id, contact_id, content)"
 	       " select $1, c.id, c.contact_id, $3 from conversations c where c.id = $2",
@@ -252,7 +247,7 @@ enum status inbox_assign(struct http_request *rq, struct http_response *rs, stru
 		return e->status;
 	if (to.n && !uuid_valid(to))
 		return err_set(e, rq->arena, ST_UNPROCESSABLE, "There is no such member");
-	must_exist(b, id);
+	must_exist(b, "conversations", id);
 	db_add(b, "update conversations set assignee_id = $2 where id = $1", DB_S(id), DB_OPT(to));
 	return changed(rq, rs, b, id, e);
 }
@@ -267,7 +262,7 @@ enum status inbox_status(struct http_request *rq, struct http_response *rs, stru
 		return e->status;
 	if (!sv_eq(to, SV("OPEN")) && !sv_eq(to, SV("CLOSED")))
 		return err_set(e, rq->arena, ST_UNPROCESSABLE, "status is OPEN or CLOSED");
-	must_exist(b, id);
+	must_exist(b, "conversations", id);
 	db_add(b, "update conversations set status = $2 where id = $1", DB_S(id), DB_S(to));
 	s = changed(rq, rs, b, id, e);
 	if (s == ST_CONFLICT) {
@@ -284,7 +279,7 @@ enum status inbox_star(struct http_request *rq, struct http_response *rs, struct
 
 	if (inbox_id(rq, &id, e))
 		return e->status;
-	must_exist(b, id);
+	must_exist(b, "conversations", id);
 	db_add(b, "update conversations set is_important = $2 where id = $1", DB_S(id),
 	       DB_B(sv_eq(http_form(rq, "on"), SV("1"))));
 	return changed(rq, rs, b, id, e);
@@ -298,7 +293,7 @@ enum status inbox_read(struct http_request *rq, struct http_response *rs, struct
 
 	if (inbox_id(rq, &id, e))
 		return e->status;
-	must_exist(b, id);
+	must_exist(b, "conversations", id);
 	db_add(b, "select public.conversation_read($1)", DB_S(id));
 	if (db_run(b, e))
 		return e->status;
@@ -325,7 +320,7 @@ enum status inbox_deal(struct http_request *rq, struct http_response *rs, struct
 	if (f.wrong) {
 		return refuse(rq, "value", "The value is a number such as 4800 or 99.50", e);
 	}
-	must_exist(b, id);
+	must_exist(b, "conversations", id);
 	db_add(b,
 	       "insert into deals (title, value, currency, pipeline_id, stage, contact_id, company_id, conversation_id,"
 	       "	owner_id, source)"

@@ -273,6 +273,7 @@ enum status product_part_delete(struct http_request *rq, struct http_response *r
 
 	if (path_id(rq, "product", &id, e) || path_row(rq, "row", &row, e))
 		return e->status;
+	must_exist(b, "products", id);
 	db_add(b, "delete from product_prices where product_id = $1::uuid and id = $2::uuid", DB_S(id),
 	       DB_S(row));
 	db_add(b, "delete from product_discounts where product_id = $1::uuid and id = $2::uuid", DB_S(id),

@@ -135,6 +135,7 @@ enum status quote_catalogue(struct http_request *rq, struct http_response *rs, s
 
 	if (path_id(rq, "quote", &id, e))
 		return e->status;
+	must_exist(b, "quotes", id);
 	rows = add_catalogue(rq, b, id);
 	if (db_run(b, e))
 		return e->status;

@@ -413,6 +413,7 @@ enum status settings_channel_delete(struct http_request *rq, struct http_respons
 	if (path_id(rq, "channel", &id, e))
 		return e->status;
 	db_add(b, "select app.need_admin()");
+	must_exist(b, "channel_accounts", id);
 	db_add(b, "delete from channel_accounts where id = $1", DB_S(id));
 	if (db_run(b, e))
 		return e->status;

@@ -167,6 +167,7 @@ enum status webhook_test_result(struct http_request *rq, struct http_response *r
 		return e->status;
 	sv_to_i64(http_query(rq, "tries"), &tries);
 	db_add(b, ADMINS);
+	must_exist(b, "webhook_deliveries", id);
 	row = db_add(b,
 		"select l.id, l.response_status, l.error_message, l.duration_ms, l.status = 'success' as good from webhook_logs l"
 		" where l.delivery_id = $1::uuid order by l.created_at limit 1", DB_S(id));

@@ -224,6 +224,8 @@ static enum status save(struct http_request *rq, struct http_response *rs, struc
 	struct form f;
 
 	form_init(&f, rq);
+	if (!make)
+		must_exist(b, "webhook_configurations", id);
 	add_save(&f, b, id, make);
 	if (f.wrong)
 		return show(rq, rs, make ? SV_NONE : id, &f, e);
@@ -260,6 +262,7 @@ enum status webhook_delete(struct http_request *rq, struct http_response *rs, st
 	if (path_id(rq, "webhook", &id, e))
 		return e->status;
 	db_add(b, ADMINS);
+	must_exist(b, "webhook_configurations", id);
 	db_add(b, "delete from webhook_configurations where id = $1::uuid", DB_S(id));
 	if (db_run(b, e))
 		return e->status;
