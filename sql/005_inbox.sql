@@ -357,7 +357,7 @@ begin
 	elsif new.status in ('PENDING', 'SCHEDULED') then
 		perform internal.emit(new.organization_id, 'message.queued', 'message', new.id, internal.message_snapshot(new));
 		perform job.enqueue(new.organization_id, 'send_message', new.id::text, jsonb_build_object('message_id', new.id),
-			coalesce(new.scheduled_at, now()), 2);
+			coalesce(new.scheduled_at, now()), 2, new.conversation_id); -- of one conversation one after the other
 	end if;
 	return null;
 end
@@ -378,7 +378,7 @@ begin
 			jsonb_build_object('old_status', old.status, 'new_status', new.status));
 	elsif new.status = 'PENDING' then
 		perform job.enqueue(new.organization_id, 'send_message', new.id::text, jsonb_build_object('message_id', new.id),
-			now(), 2);
+			now(), 2, new.conversation_id);
 	end if;
 	return null;
 end

@@ -7,38 +7,7 @@ grant usage on schema job, event to kontor_worker;
 -- Functions that an administrator calls through the API look in as well.
 grant usage on schema event to authenticated;
 
--- ---- jobs: states and indexes --------------------------------------------------------
-
--- 'waiting' is 'ready' with a time to come. Kept apart, so that looking for
--- work never walks over what is not due.
-alter table job.jobs drop constraint jobs_state_check;
-alter table job.jobs add constraint jobs_state_check check (state in ('waiting', 'ready', 'running', 'dead'));
-alter table job.jobs add column crashes smallint not null default 0; -- how often the worker died over it
--- What a job holds up when it is slow, within its tenant: the endpoint of a
--- webhook. Jobs of other lanes go past it.
-alter table job.jobs add column lane uuid not null default '00000000-0000-0000-0000-000000000000';
-comment on column job.jobs.attempts is 'Counted when a worker takes the job, so that one which kills its worker is counted too';
-alter table job.jobs set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
-	autovacuum_analyze_scale_factor = 0.05);
 alter table public.events set (autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_scale_factor = 0.05);
-
-drop index job.jobs_ready_idx;
-create index jobs_ready_idx on job.jobs (kind, organization_id, lane, priority, run_at, id)
-	where state = 'ready' and crashes < 2;
-create index jobs_suspect_idx on job.jobs (run_at) where state = 'ready' and crashes > 1;
-create index jobs_waiting_idx on job.jobs (run_at) where state = 'waiting';
-create index jobs_dead_idx on job.jobs (organization_id, created_at) where state = 'dead';
-
-create function job.hold() returns trigger
-language plpgsql
-as $$
-begin
-	new.state := 'waiting';
-	return new;
-end
-$$;
-create trigger hold before insert on job.jobs
-	for each row when (new.state = 'ready' and new.run_at > now()) execute function job.hold();
 
 -- ---- a worker comes, sleeps, goes -------------------------------------------------------
 
@@ -649,7 +618,7 @@ grant execute on function job.here(text), job.sleep(text), job.awake(text),
 	job.claim_suspect(text, text[]), job.done(text, uuid[], bigint[]), job.fail(text, uuid, bigint, text, bigint, boolean),
 	job.release(text, uuid[], bigint[]), job.held(text, uuid, bigint), job.reap(interval), job.dead_letters(uuid, integer), job.rerun(uuid, bigint),
 	job.statistics(), job.purge(integer, integer), job.wake(),
-	job.enqueue(uuid, text, text, jsonb, timestamptz, integer),
+	job.enqueue(uuid, text, text, jsonb, timestamptz, integer, uuid),
 	event.dispatch(integer), event.webhook_load(uuid[], uuid[], boolean),
 	event.webhook_attempted(uuid, uuid, text, text, boolean, integer, text, text, integer, bigint, boolean)
 	to kontor_worker;

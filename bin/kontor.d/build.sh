@@ -85,10 +85,17 @@ build_npm() {
 # Copy what package.json names under "vendor" ({"path in node_modules": "name"}).
 build_vendor() {
 	local dir=$TREE/templates/assets
-	! build_fresh "$dir" || return 0
+	! build_fresh "$dir" || vendor_purged_before "$dir" || return 0
 	as_builder perl "$PARTS_DIR/vendor.pl" "$dir" ||
 		die "the assets of the browser could not be copied" \
 			"remove $dir/node_modules and run this again"
+}
+
+# vendor_purged_before DIRECTORY: a template is newer than the style sheets,
+# which hold only what templates use.
+vendor_purged_before() {
+	[ -d "$1/node_modules" ] && [ -n "$(find "$TREE/templates" \( -name node_modules -o -name vendor \) -prune \
+		-o \( -name '*.html' -o -name '*.js' \) -newer "$1/vendor/.complete" -print -quit)" ]
 }
 
 # build_check: every program is there.

@@ -6,6 +6,8 @@
 # package.json: "vendor": {"htmx.org/dist/htmx.min.js": "htmx.min.js", "pkg/fonts": "fonts"},
 # "sprite": {"from": "pkg/icons", "to": "icons.svg", "icons": ["home", ...]}: one
 # file of symbols, used as icons.svg#home.
+# "purge": ["tabler.css"]: of these style sheets only the rules stay whose
+# classes the templates and our own scripts mention somewhere.
 # Text files get a .gz beside them, for nginx's gzip_static.
 use strict;
 use warnings;
@@ -62,6 +64,85 @@ sub sprite {
 	compress($to);
 }
 
+# ---- style sheets ------------------------------------------------------------
+
+my $string = qr/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/s;
+my $block  = qr/(?<block>\{(?:[^{}"']|$string|(?&block))*\})/s;
+
+# Every word of the templates and scripts may be the name of a class.
+sub words {
+	my %words;
+	find({ no_chdir => 1, wanted => sub {
+		$File::Find::prune = 1, return if m{/(?:node_modules|vendor(?:\.new)?)$};
+		return unless -f && /\.(?:html|js)$/;
+		my $text = slurp($_);
+		$words{$1} = 1 while $text =~ /([A-Za-z_][\w-]*)/g;
+	} }, "$dir/..");
+	return \%words;
+}
+
+# Commas inside of parentheses do not separate selectors.
+sub selectors {
+	my ($list) = @_;
+	my (@found, $depth);
+	my $one = '';
+	for my $c (split //, $list) {
+		$depth += $c eq '(' ? 1 : $c eq ')' ? -1 : 0;
+		if ($c eq ',' && !$depth) {
+			push @found, $one;
+			$one = '';
+		} else {
+			$one .= $c;
+		}
+	}
+	return (@found, $one);
+}
+
+sub is_used {
+	my ($selector, $words) = @_;
+	$selector =~ s/:not\((?:[^()]|\([^()]*\))*\)//g;
+	while ($selector =~ /\.((?:[\w-]|\\.)+)/g) {
+		my $class = $1 =~ s/\\(.)/$1/gr;
+		return 0 unless $words->{$class};
+	}
+	return 1;
+}
+
+sub purged {
+	my ($css, $words) = @_;
+	my $out = '';
+	while ($css =~ /\G\s*((?:[^{};"']|$string)*)(?:(;)|$block)/gc) {
+		my ($head, $end, $body) = ($1, $2, $+{block});
+		if ($end) {
+			$out .= "$head;";
+		} elsif ($head =~ /^@(?:media|supports|layer|container)/) {
+			my $inner = purged(substr($body, 1, -1), $words);
+			$out .= "$head\{$inner}" if length $inner;
+		} elsif ($head =~ /^@/) {
+			$out .= $head . $body;
+		} else {
+			my @kept = grep { is_used($_, $words) } selectors($head);
+			$out .= join(',', @kept) . $body if @kept;
+		}
+	}
+	die "a style sheet could not be read from: ", substr($css, pos($css) // 0, 60), "\n"
+		if substr($css, pos($css) // 0) =~ /\S/;
+	return $out;
+}
+
+sub purge {
+	my ($file, $words) = @_;
+	my $css = slurp($file);
+	my ($licence) = $css =~ m{(/\*!.*?\*/)}s;
+	$css =~ s{/\*.*?\*/}{}gs;
+	open my $fh, '>', $file or die "$file: $!\n";
+	print $fh $licence // '', "\n", purged($css, $words) or die "$file: $!\n";
+	close $fh or die "$file: $!\n";
+	compress($file);
+}
+
+# ---- all of it -----------------------------------------------------------------
+
 my $package = decode_json(slurp("$dir/package.json"));
 my $files   = $package->{vendor} // {};
 my $new     = "$dir/vendor.new";
@@ -78,6 +159,10 @@ for my $from (sort keys %$files) {
 	} else {
 		put($path, $to);
 	}
+}
+if (my $files = $package->{purge}) {
+	my $words = words();
+	purge("$new/$_", $words) for @$files;
 }
 if (my $s = $package->{sprite}) {
 	sprite("$dir/node_modules/$s->{from}", "$new/$s->{to}", $s->{icons});

@@ -433,6 +433,9 @@ psql("create table public.$mark (organization_id uuid not null default auth.org(
 	. " contact_id uuid, primary key (organization_id, id), constraint ${mark}_contact_id_fkey foreign key"
 	. " (organization_id, contact_id) references contacts (organization_id, id));"
 	. " do \$\$ begin perform internal.tenant_table('public.$mark'); end \$\$; notify pgrst");
+# Behind PgBouncer in transaction mode nobody hears NOTIFY: an unknown name makes
+# a program read the catalogue again when it is older than ten seconds.
+sleep 11 if $ENV{KONTOR_BEHIND_PGBOUNCER};
 ok(wait_for(5, sub { proxy(GET => $mark, [])->{status} == 200 }), 'API-3 a new table is an API at once');
 $r = proxy(POST => $mark, [select => 'word,contacts(first_name)'], json => { id => 1, word => 'new', contact_id => $sara->{id} });
 is_deeply($r->{json}, [{ word => 'new', contacts => { first_name => 'Sara' } }], 'written, and embedding by its key');

@@ -87,10 +87,13 @@ async function list(page) {
 }
 
 async function live(anna, omar) {
+	const streams = [];
+	anna.on('request', (rq) => { if (rq.url().endsWith('/live')) streams.push(rq); });
 	await anna.goto('/inbox');
 	await omar.goto('/inbox');
 	await anna.evaluate(() => { window.stayed = true; });
 	await anna.waitForTimeout(600); // both streams stand
+	t.is(streams.length, 1, 'a tab holds one stream');
 	const count = Number(await anna.textContent('#unanswered-count'));
 	const began = Date.now();
 	await t.telegram(`A new person ${run}`, guest);
@@ -238,6 +241,26 @@ async function conversation(anna, omar, bot) {
 	t.is((await t.calls(bot, /send/)).length, before, 'INB-75 nothing of all this went to the customer');
 }
 
+// What a first visit loads, as it travels.
+async function weight() {
+	const page = await t.login(), sizes = {};
+	const session = await page.context().newCDPSession(page);
+	await session.send('Network.enable');
+	const types = new Map();
+	session.on('Network.responseReceived', (e) => types.set(e.requestId, [e.type, new URL(e.response.url).pathname]));
+	session.on('Network.loadingFinished', (e) => {
+		const [type, path] = types.get(e.requestId) || [];
+		if (['Stylesheet', 'Script', 'Document'].includes(type)) sizes[path] = [type, e.encodedDataLength];
+	});
+	await page.goto('/inbox');
+	await page.waitForTimeout(300);
+	const sum = (want) => Object.values(sizes).filter(([type]) => want.includes(type)).reduce((n, [, size]) => n + size, 0);
+	t.diag(`scripts and styles ${sum(['Stylesheet', 'Script'])}, page ${sum(['Document'])} bytes`);
+	t.ok(sum(['Stylesheet', 'Script']) < 100000, 'scripts and styles of the inbox are under 100 kB as they travel');
+	t.ok(sum(['Document']) < 60000, 'and the page under 60 kB');
+	await page.context().close();
+}
+
 async function keyboard(anna) {
 	await anna.goto('/inbox');
 	await anna.keyboard.press('j');
@@ -312,7 +335,7 @@ async function paging() {
 	const id = t.config().tenants[1].organization_id;
 	t.sql(`with people as (insert into contacts (organization_id, first_name, last_name) select $1, 'Guest', 'Number ' || n from generate_series(1, 130) n returning id, last_name)
 		insert into conversations (organization_id, contact_id, channel_account_id, last_message_at, last_message_preview, last_message_direction)
-		select $1, p.id, (select a.id from channel_accounts a where a.organization_id = $1 and a.type = 'TELEGRAM'), now() - split_part(p.last_name, ' ', 2)::integer * interval '1 minute', 'Hello', 'OUTBOUND' from people p`, id);
+		select $1, p.id, (select a.id from channel_accounts a where a.organization_id = $1 and a.type = 'TELEGRAM' limit 1), now() - split_part(p.last_name, ' ', 2)::integer * interval '1 minute', 'Hello', 'OUTBOUND' from people p`, id);
 	await bo.goto('/inbox');
 	t.is(await bo.locator('.talk-row').count(), 50, 'INB-3 the list begins with fifty');
 	for (const wanted of [100, 130]) {
@@ -322,6 +345,7 @@ async function paging() {
 	const ids = await bo.locator('.talk-row').evaluateAll((rows) => rows.map((r) => r.id));
 	t.is(new Set(ids).size, ids.length, 'INB-3 no row twice');
 	t.sql("delete from contacts where organization_id = $1 and first_name = 'Guest'", id);
+	t.sql("update conversations set status = 'CLOSED' where organization_id = $1 and status <> 'CLOSED'", id);
 	await bo.goto('/inbox');
 	await t.lives(bo.waitForSelector('text=All answered'), 'an empty inbox says what to do');
 	await t.axe(bo, 'inbox, empty');
@@ -334,10 +358,10 @@ async function dropped(anna) {
 	await anna.waitForTimeout(500);
 	await anna.context().setOffline(true);
 	await t.lives(anna.waitForSelector('#live-state:not([hidden])'), 'INB-32 INB-91 a lost connection shows');
-	await t.telegram(`While away ${run}`, { from: (run + 7) % 1e9, name: 'Missed Call' });
+	await t.telegram(`While away ${run}`, { from: (run + 7) % 1e9, name: `Missed ${run % 1e6}` });
 	await anna.waitForTimeout(400);
 	await anna.context().setOffline(false);
-	await t.lives(row(anna, 'Missed Call').waitFor({ timeout: 20000 }), 'INB-91 it connects again by itself and catches up');
+	await t.lives(row(anna, `Missed ${run % 1e6}`).waitFor({ timeout: 20000 }), 'INB-91 it connects again by itself and catches up');
 	await t.lives(anna.waitForSelector('#live-state', { state: 'hidden' }), 'INB-32 and the sign goes');
 }
 
@@ -376,6 +400,7 @@ t.run(async () => {
 	await files(anna, omar);
 	await conversation(anna, omar, bot);
 	await keyboard(anna);
+	await weight();
 	await whatsapp(anna);
 	await long(anna);
 	await paging();

@@ -311,7 +311,7 @@ enum status settings_channels(struct http_request *rq, struct http_response *rs,
 
 	web_me(rq, b);
 	rows = db_add(b,
-		      "select a.id, a.name, a.type, app.channel_label(a.type) as label, app.channel_icon(a.type) as icon,"
+		      "select a.id, a.name, a.type, nullif(app.channel_label(a.type), a.name) as label, app.channel_icon(a.type) as icon,"
 		      " a.external_id, a.is_active, a.last_error, nullif(a.bad_signatures, 0) as bad_signatures,"
 		      " a.type = 'TELEGRAM' as is_telegram, a.type = 'WHATSAPP_CLOUD' as is_whatsapp,"
 		      " a.is_active and a.connection_state = 'Disconnected' as is_disconnected,"
