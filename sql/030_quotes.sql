@@ -209,9 +209,11 @@ begin
 	new.discount_total := 0;
 	new.tax_total := 0;
 	new.total := 0;
-	select coalesce(new.contact_id, d.contact_id), coalesce(new.company_id, d.company_id)
+	select coalesce(new.contact_id, d.contact_id), coalesce(new.company_id, d.company_id, c.company_id)
 		into new.contact_id, new.company_id
-		from public.deals d where d.organization_id = new.organization_id and d.id = new.deal_id;
+		from public.deals d
+		left join public.contacts c on c.organization_id = d.organization_id and c.id = coalesce(new.contact_id, d.contact_id)
+		where d.organization_id = new.organization_id and d.id = new.deal_id;
 	return new;
 end
 $$;

@@ -83,12 +83,21 @@ static int add_owner_history(struct db_batch *b, struct sv id)
 		" 50", DB_S(id));
 }
 
+static int add_quotes(struct db_batch *b, struct sv id)
+{
+	return db_add(b,
+		"select q.id, q.number, q.title, q.status, case q.status when 'Accepted' then 'good' when 'Declined' then 'bad'"
+		" when 'Expired' then 'warn' when 'Draft' then '' else 'accent' end as tone,"
+		" internal.money_text(q.total, internal.currency_decimals(q.currency)) || ' ' || q.currency as amount"
+		" from quotes q where q.deal_id = $1::uuid order by q.created_at desc, q.id desc limit 50", DB_S(id));
+}
+
 enum status deal_page(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
 	struct tmpl_value *page;
 	struct sv id;
-	int deal, stages, moves, owners, timeline;
+	int deal, stages, moves, owners, quotes, timeline;
 
 	if (path_id(rq, "deal", &id, e))
 		return e->status;
@@ -97,6 +106,7 @@ enum status deal_page(struct http_request *rq, struct http_response *rs, struct 
 	stages = add_stages(b, id);
 	moves = add_stage_history(b, id);
 	owners = add_owner_history(b, id);
+	quotes = add_quotes(b, id);
 	timeline = timeline_add(b, "deal", id, SV_NONE);
 	if (db_run(b, e))
 		return e->status;
@@ -107,6 +117,7 @@ enum status deal_page(struct http_request *rq, struct http_response *rs, struct 
 	web_set_rows(page, "stages", b, stages);
 	web_set_rows(page, "stage_history", b, moves);
 	web_set_rows(page, "owner_history", b, owners);
+	web_set_rows(page, "quotes", b, quotes);
 	timeline_show(rq, page, "deal", id, b, timeline);
 	tmpl_set_text(page, "note_id", uuid_new(rq->arena));
 	tmpl_set_text(page, "note_path", rq->path);

@@ -105,16 +105,31 @@ static void add_letter(struct http_request *rq, struct db_batch *b, struct sv id
 	       DB_S(id), DB_S(to), DB_S(link));
 }
 
+static bool is_address(struct sv s)
+{
+	ptrdiff_t at = sv_chr(s, '@');
+
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == ',' || s.p[i] == '<' || s.p[i] == '>')
+			return false;
+	return at > 0 && s.n <= 254 && sv_chr(sv_skip(s, (size_t)at), '.') > 1;
+}
+
 /* Q2C-14: the customer gets a letter with the tracked link, where the PDF is;
  * without an address there is the link alone. */
 enum status quote_send(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
 	struct sv id, to = sv_trim(http_form(rq, "email")), token;
+	struct err refused = { 0 };
 	int sent;
 
 	if (path_id(rq, "quote", &id, e))
 		return e->status;
+	if (to.n && !is_address(to)) {
+		err_set(&refused, rq->arena, ST_UNPROCESSABLE, "\"%.*s\" is not an e-mail address", SV_ARG(to));
+		return quote_show(rq, rs, id, &refused, e);
+	}
 	sent = db_add(b, "update quotes set status = 'Sent' where id = $1::uuid", DB_S(id));
 	token = add_new_link(rq, b, id);
 	if (to.n)

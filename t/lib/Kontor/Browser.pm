@@ -28,6 +28,7 @@ sub request {
 	$h{Cookie} = $cookies if length $cookies;
 	my $url = $path =~ m{^https?://} ? $path : $self->{base} . $path;
 	my $r   = $http->request($method, $url, { %$o, headers => \%h });
+	$r->{content} //= '';
 	my $set = $r->{headers}{'set-cookie'};
 	$self->keep($_) for ref $set ? @$set : $set // ();
 	$self->{csrf} = $1
