@@ -38,15 +38,19 @@ begin;
 select id as first from organizations order by created_at limit 1 \gset
 select id as second from organizations order by created_at desc limit 1 \gset
 select isnt(:'first'::uuid, :'second'::uuid, 'there are two tenants');
+create temp table counted (t regclass, n bigint);
+grant insert, select on counted to authenticated;
 select set_config('request.jwt.claims', json_build_object('organization_id', :'second', 'role', 'authenticated', 'app_role', 'OWNER')::text, true) \gset
-grant execute on all functions in schema tap to authenticated;
 set local role authenticated;
-select is(pg_temp.foreign_rows(c.oid::regclass, :'first'), 0::bigint, format('API-5 nothing of the other tenant in %s', c.oid::regclass))
+insert into counted
+select c.oid::regclass, pg_temp.foreign_rows(c.oid::regclass, :'first')
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p') and n.nspname = 'public' and c.relname <> 'kontor_migrations'
 	and has_any_column_privilege('authenticated', c.oid, 'select')
-	and (c.oid = 'public.organizations'::regclass or has_column_privilege('authenticated', c.oid, 'organization_id', 'select'))
-order by c.relname;
+	and (c.oid = 'public.organizations'::regclass or has_column_privilege('authenticated', c.oid, 'organization_id', 'select'));
+reset role;
+select is(n, 0::bigint, format('API-5 nothing of the other tenant in %s', t)) from counted order by t::text;
+select cmp_ok(count(*)::integer, '>', 25, 'most tables were looked into') from counted;
 rollback;
 
 select * from finish();

@@ -25,8 +25,7 @@ static void search(struct query *q, struct sv term)
 		return;
 	query_with(q, " and (t.search_text like internal.search_pattern(", DB_S(term));
 	query_with(q,
-		   ") or t.company_id = any (array(select co.id from companies co where"
-			" co.search_text like"
+		   ") or t.company_id = any (array(select co.id from companies co where co.search_text like"
 		   " internal.search_pattern(", DB_S(term));
 	query_add(q, ") limit 200)))");
 }
@@ -58,28 +57,21 @@ static int add_rows(const struct list *l, struct db_batch *b)
 	filter(&q, l->rq);
 	list_end(l, &q);
 	query_add(&q,
-		"select p.id, p.k::text as k, p.total, p.phones[1] as phone, p.emails[1] as"
-		" email, p.tags[1:4] as tags,"
+		"select p.id, p.k::text as k, p.total, p.phones[1] as phone, p.emails[1] as email, p.tags[1:4] as tags,"
 		" nullif(cardinality(p.tags) - 4, -4) > 0 as more_tags,"
-		" internal.person(p.first_name, p.last_name, coalesce(p.phones[1], p.emails[1]))"
-		" as name,"
+		" internal.person(p.first_name, p.last_name, coalesce(p.phones[1], p.emails[1])) as name,"
 		" internal.initials(p.first_name, p.last_name, p.emails[1]) as initials, p.source,"
 		" co.name as company, co.id as company_id,"
-		" internal.person(a.first_name, a.last_name, a.email) as assignee, a.id is not"
-		" null as has_assignee,"
+		" internal.person(a.first_name, a.last_name, a.email) as assignee, a.id is not null as has_assignee,"
 		" internal.initials(a.first_name, a.last_name, a.email) as assignee_initials,"
-		" (select count(*) from (select from deals d where d.organization_id ="
-		" p.organization_id and d.contact_id = p.id"
-		" and d.won_at is null and d.lost_at is null limit 100) open) as deals,"
-		" (select c.id from conversations c where c.organization_id = p.organization_id"
-		" and c.contact_id = p.id"
-		" order by c.last_message_at desc nulls last limit 1) as conversation_id,"
+		" (select count(*) from (select from deals d where d.organization_id = p.organization_id and d.contact_id = p.id"
+		"	and d.won_at is null and d.lost_at is null limit 100) open) as deals,"
+		" (select c.id from conversations c where c.organization_id = p.organization_id and c.contact_id = p.id"
+		"	order by c.last_message_at desc nulls last limit 1) as conversation_id,"
 		" internal.shown_time(p.created_at, (select internal.my_zone())) as added"
 		" from page p"
-		" left join companies co on co.organization_id = p.organization_id and co.id ="
-		" p.company_id"
-		" left join profiles a on a.organization_id = p.organization_id and a.id ="
-		" p.assignee_id"
+		" left join companies co on co.organization_id = p.organization_id and co.id = p.company_id"
+		" left join profiles a on a.organization_id = p.organization_id and a.id = p.assignee_id"
 		" where p.rn <= 50");
 	list_order(l, &q);
 	return query_run(&q, b);
@@ -112,11 +104,9 @@ enum status contacts_page(struct http_request *rq, struct http_response *rs, str
 	if (!fragment) {
 		team = team_add(b, http_query(rq, "assignee"));
 		tags = db_add(b,
-			"select x.tag, x.tag = $1 as selected from (select distinct"
-			" unnest(r.tags) as tag from"
+			"select x.tag, x.tag = $1 as selected from (select distinct unnest(r.tags) as tag from"
 			" (select c.tags from contacts c order by c.created_at desc limit 2000) r"
-			" union select nullif($1, '')) x where x.tag is not null order by"
-			" lower(x.tag)",
+			" union select nullif($1, '')) x where x.tag is not null order by lower(x.tag)",
 			DB_S(http_query(rq, "tag")));
 	}
 	if (db_run(b, e))
@@ -137,13 +127,10 @@ enum status contacts_options(struct http_request *rq, struct http_response *rs, 
 	struct db_batch *b = web_batch(rq);
 	struct tmpl_value *page;
 	int rows = db_add(b,
-		"select t.id, internal.person(t.first_name, t.last_name, coalesce(t.phones[1],"
-		" t.emails[1])) as name,"
+		"select t.id, internal.person(t.first_name, t.last_name, coalesce(t.phones[1], t.emails[1])) as name,"
 		" concat_ws(' · ', co.name, coalesce(t.emails[1], t.phones[1])) as detail"
-		" from contacts t left join companies co on co.organization_id ="
-		" t.organization_id and co.id = t.company_id"
-		" where t.search_text like internal.search_pattern($1) order by"
-		" t.full_name_search, t.id limit 8",
+		" from contacts t left join companies co on co.organization_id = t.organization_id and co.id = t.company_id"
+		" where t.search_text like internal.search_pattern($1) order by t.full_name_search, t.id limit 8",
 		DB_S(sv_trim(http_query(rq, "q"))));
 
 	if (db_run(b, e))
@@ -157,10 +144,8 @@ enum status contacts_options(struct http_request *rq, struct http_response *rs, 
 int team_add(struct db_batch *b, struct sv chosen)
 {
 	return db_add(b,
-		"select p.id, internal.person(p.first_name, p.last_name, p.email) as name,"
-		" p.id::text = $1 as selected,"
+		"select p.id, internal.person(p.first_name, p.last_name, p.email) as name, p.id::text = $1 as selected,"
 		" p.id = auth.uid() as is_me"
-		" from profiles p where p.is_active or p.id::text = $1 order by"
-		" lower(p.first_name), p.id limit 500",
+		" from profiles p where p.is_active or p.id::text = $1 order by lower(p.first_name), p.id limit 500",
 		DB_S(chosen));
 }
