@@ -19,7 +19,7 @@ static const char stages_sql[] =
 	"	as s (id text, name text, color text, position numeric, type text)"
 	"	where p.is_default)"
 	" select t.name, t.color, coalesce(sum(s.n), 0)::bigint as deals,"
-	" coalesce(string_agg(app.money(s.total, s.currency), ' + ' order by s.total desc), '–')"
+	" coalesce(string_agg(internal.shown_money(s.total, s.currency), ' + ' order by s.total desc), '–')"
 	"	as value,"
 	" round(coalesce(sum(s.total), 0))::bigint as amount,"
 	" greatest(1, round(max(coalesce(sum(s.total), 0)) over ()))::bigint as most"

@@ -42,12 +42,12 @@ static const struct view {
 };
 
 /* INB-25, INB-26: a search goes over all conversations of the contacts found. */
-static const char search_sql[] = TALK_ROWS "r.search_text like app.pattern($5)" TALK_PAGE;
+static const char search_sql[] = TALK_ROWS "r.search_text like internal.search_pattern($5)" TALK_PAGE;
 
 /* Those of the named conversations that the view shows. */
 static const char some_sql[] =
 	TALK_ROWS "r.id = any ($3::uuid[]) and case"
-		  " when $5::text is not null then r.search_text like app.pattern($5)"
+		  " when $5::text is not null then r.search_text like internal.search_pattern($5)"
 		  " else case $4::text when 'unread' then r.unread_count > 0"
 		  "	when 'mine' then r.is_open and r.assignee_id = (select auth.uid())"
 		  "	when 'unassigned' then r.is_open and r.assignee_id is null"
@@ -210,7 +210,7 @@ static const char contact_sql[] =
 	" where k.id = " CONTACT;
 
 static const char deals_sql[] =
-	"select d.id, d.title, app.money(d.value, d.currency) as value,"
+	"select d.id, d.title, internal.shown_money(d.value, d.currency) as value,"
 	" coalesce(s.name, d.stage) as stage, coalesce(s.color, '#64748b') as color"
 	" from deals d"
 	" join pipelines p on p.organization_id = d.organization_id and p.id = d.pipeline_id"

@@ -187,7 +187,7 @@ static enum status store(struct http_request *rq, const struct entry *en, struct
 	struct sv settings = settings_of(rq->arena, en);
 	int saved;
 
-	db_add(b, "select app.need_admin()");
+	db_add(b, "select internal.admins_only('channels')");
 	if (en->is_new)
 		saved = db_add(b, insert_sql, DB_S(en->id), DB_S(en->name), DB_C(en->kind->type),
 			       DB_OPT(external_of(en)), DB_S(settings));
@@ -261,7 +261,7 @@ static enum status show_form(struct http_request *rq, struct http_response *rs,
 	struct db_batch *b = web_batch(rq);
 	struct tmpl_value *page;
 
-	db_add(b, "select app.need_admin()");
+	db_add(b, "select internal.admins_only('channels')");
 	web_me(rq, b);
 	if (db_run(b, e))
 		return e->status;
@@ -397,7 +397,7 @@ static enum status load(struct http_request *rq, struct entry *en, struct err *e
 
 	if (path_id(rq, "channel", &en->id, e))
 		return e->status;
-	db_add(b, "select app.need_admin()");
+	db_add(b, "select internal.admins_only('channels')");
 	s = db_add(b, load_sql, DB_S(en->id));
 	if (db_run(b, e))
 		return e->status;
@@ -444,7 +444,7 @@ enum status settings_channel_delete(struct http_request *rq, struct http_respons
 
 	if (path_id(rq, "channel", &id, e))
 		return e->status;
-	db_add(b, "select app.need_admin()");
+	db_add(b, "select internal.admins_only('channels')");
 	must_exist(b, "channel_accounts", id);
 	db_add(b, "delete from channel_accounts where id = $1", DB_S(id));
 	if (db_run(b, e))
