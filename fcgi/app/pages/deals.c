@@ -33,7 +33,8 @@ void deals_pipe(struct query *q, struct http_request *rq)
 {
 	struct sv pipeline = http_query(rq, "pipeline");
 
-	query_with(q, "with pipe as (select p.id, p.name, p.stages from pipelines p order by p.id = ",
+	query_with(q, "with pipe as (select p.id, p.name, p.stages from pipelines p order by"
+		" p.id = ",
 		   DB_S(uuid_valid(pipeline) ? pipeline : SV_NONE));
 	query_add(q, "::uuid desc nulls last, p.is_default desc, p.created_at limit 1)");
 }
@@ -81,13 +82,11 @@ static void filter_text(struct query *q, struct sv term)
 	if (!term.n)
 		return;
 	query_with(q, " and (t.title ilike internal.search_pattern(", DB_S(term));
+	query_with(q, ") or t.contact_id = any (array(select internal.find_contacts(", DB_S(term));
 	query_with(q,
-		   ") or t.contact_id = any (array(select c.id from contacts c where c.search_text like"
-		   " internal.search_pattern(", DB_S(term));
-	query_with(q,
-		   ") limit 500)) or t.company_id = any (array(select c.id from companies c where c.search_text like"
-		   " internal.search_pattern(", DB_S(term));
-	query_add(q, ") limit 500)))");
+		   ", null, 2000))) or t.company_id = any (array(select internal.find_companies(",
+		   DB_S(term));
+	query_add(q, ", null, 500))))");
 }
 
 void deals_filter(struct query *q, struct http_request *rq)
@@ -115,12 +114,14 @@ static void add_totals(struct query *q, struct http_request *rq)
 {
 	query_add(q,
 		  ", totals as (select t.stage, t.currency, count(*) as n, sum(t.value) as amount"
-		  " from pipe join deals t on t.pipeline_id = pipe.id where t.contact_id is not null");
+		  " from pipe join deals t on t.pipeline_id = pipe.id where t.contact_id is not"
+		  " null");
 	deals_filter(q, rq);
 	query_add(q,
 		  " group by t.stage, t.currency),"
 		  " sums as (select t.stage, sum(t.n)::bigint as n,"
-		  " string_agg(internal.shown_money(t.amount, t.currency), ' + ' order by t.amount desc) as amount"
+		  " string_agg(internal.shown_money(t.amount, t.currency), ' + ' order by"
+		  " t.amount desc) as amount"
 		  " from totals t group by t.stage)");
 }
 
@@ -132,8 +133,9 @@ int deals_totals(struct http_request *rq, struct db_batch *b)
 	deals_pipe(&q, rq);
 	add_totals(&q, rq);
 	query_add(&q,
-		  " select s ->> 'id' as id, coalesce(x.n, 0) as count, coalesce(x.amount, '') as amount"
-		  " from pipe cross join jsonb_array_elements(pipe.stages) with ordinality e (s, place)"
+		  " select s ->> 'id' as id, coalesce(x.n, 0) as count,"
+		  " coalesce(x.amount, '') as amount from pipe"
+		  " cross join jsonb_array_elements(pipe.stages) with ordinality e (s, place)"
 		  " left join sums x on x.stage = s ->> 'id' order by e.place");
 	return query_run(&q, b);
 }
@@ -146,17 +148,20 @@ static int add_board(struct http_request *rq, struct db_batch *b)
 	deals_pipe(&q, rq);
 	add_totals(&q, rq);
 	query_add(&q,
-		  " select s ->> 'id' as id, s ->> 'name' as name, s ->> 'color' as color, s ->> 'type' as type,"
-		  " s ->> 'type' = 'lost' as is_lost, s ->> 'type' = 'won' as is_won,"
+		  " select s ->> 'id' as id, s ->> 'name' as name, s ->> 'color' as color,"
+		  " s ->> 'type' = 'lost' as is_lost,"
 		  " coalesce(x.n, 0) as count, x.amount, cards.list as cards,"
 		  " case when x.n > " CARDS_SQL " then cards.list -> -1 ->> 'place' end as more"
-		  " from pipe cross join jsonb_array_elements(pipe.stages) with ordinality e (s, place)"
+		  " from pipe"
+		  " cross join jsonb_array_elements(pipe.stages) with ordinality e (s, place)"
 		  " left join sums x on x.stage = s ->> 'id'"
-		  " cross join lateral (select jsonb_agg(to_jsonb(c)) as list from (select " DEAL_CARD
-		  " from deals t" DEAL_JOINS
-		  " where t.pipeline_id = pipe.id and t.stage = s ->> 'id' and t.contact_id is not null");
+		  " cross join lateral (select jsonb_agg(to_jsonb(c)) as list from ("
+		  "select " DEAL_CARD " from (select t.* from deals t"
+		  " where t.pipeline_id = pipe.id and t.stage = s ->> 'id'"
+		  " and t.contact_id is not null");
 	deals_filter(&q, rq);
-	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS_SQL ") c) cards");
+	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS_SQL ") t"
+		      DEAL_JOINS " order by t.stage_entered_at desc, t.id desc) c) cards");
 	query_with(&q, " where coalesce(", DB_S(http_query(rq, "stage")));
 	query_add(&q, "::text, '') in ('', s ->> 'id') order by e.place");
 	return query_run(&q, b);
@@ -185,15 +190,16 @@ enum status deals_cards(struct http_request *rq, struct http_response *rs, struc
 		return err_set(e, rq->arena, ST_BAD_INPUT, "There is no such place in a column");
 	query_init(&q, rq->arena);
 	deals_pipe(&q, rq);
-	query_add(&q, " select " DEAL_CARD " from pipe join deals t on t.pipeline_id = pipe.id" DEAL_JOINS
-		      " where t.contact_id is not null");
+	query_add(&q, " select " DEAL_CARD " from (select t.* from pipe"
+		      " join deals t on t.pipeline_id = pipe.id where t.contact_id is not null");
 	query_with(&q, " and t.stage = ", DB_S(http_query(rq, "column")));
-	query_with(&q, " and (t.stage_entered_at, t.id) < (timestamptz 'epoch' + interval '1 microsecond' * ",
-		   DB_I(at));
+	query_with(&q, " and (t.stage_entered_at, t.id) < (timestamptz 'epoch'"
+		       " + interval '1 microsecond' * ", DB_I(at));
 	query_with(&q, "::bigint, ", DB_S(id));
 	query_add(&q, "::uuid)");
 	deals_filter(&q, rq);
-	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS_SQL);
+	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS_SQL ") t"
+		      DEAL_JOINS " order by t.stage_entered_at desc, t.id desc");
 	cards = query_run(&q, b);
 	if (db_run(b, e))
 		return e->status;
@@ -231,9 +237,11 @@ static int add_rows(const struct list *l, struct db_batch *b)
 	query_add(&q, "t.* from deals t where true");
 	in_pipeline(&q, l->rq);
 	list_end(l, &q);
-	query_add(&q, "select p.k::text as k, p.total, internal.stage_name(t.pipeline_id, t.stage) as stage_name,"
+	query_add(&q, "select p.k::text as k, p.total, internal.stage_name(t.pipeline_id,"
+		" t.stage) as stage_name,"
 		      " t.won_at is not null as won, t.lost_at is not null as lost, " DEAL_CARD
-		      " from page p cross join lateral (select p.*) t" DEAL_JOINS " where p.rn <= 50");
+		      " from page p cross join lateral (select p.*)"
+		      " t" DEAL_JOINS " where p.rn <= 50");
 	list_order(l, &q);
 	return query_run(&q, b);
 }
@@ -262,18 +270,24 @@ static void add_choices(struct http_request *rq, struct db_batch *b, struct choi
 
 	pipeline = uuid_valid(pipeline) ? pipeline : SV_NONE;
 	c->pipelines = db_add(b,
-		"select p.id, p.name, row_number() over (order by p.id = $1::uuid desc nulls last, p.is_default desc,"
-		" p.created_at) = 1 as selected from pipelines p order by p.is_default desc, lower(p.name), p.id",
+		"select p.id, p.name, row_number() over (order by p.id = $1::uuid desc nulls"
+		" last, p.is_default desc,"
+		" p.created_at) = 1 as selected from pipelines p order by p.is_default desc,"
+		" lower(p.name), p.id",
 		DB_S(pipeline));
 	c->stages = db_add(b,
-		"select s ->> 'id' as id, s ->> 'name' as name, s ->> 'color' as color, s ->> 'id' = $2 as selected,"
+		"select s ->> 'id' as id, s ->> 'name' as name, s ->> 'color' as color, s ->>"
+		" 'id' = $2 as selected,"
 		" s ->> 'type' = 'lost' as is_lost"
-		" from (select p.stages from pipelines p order by p.id = $1::uuid desc nulls last, p.is_default desc,"
-		" p.created_at limit 1) x, jsonb_array_elements(x.stages) with ordinality e (s, n) order by n",
+		" from (select p.stages from pipelines p order by p.id = $1::uuid desc nulls"
+		" last, p.is_default desc,"
+		" p.created_at limit 1) x, jsonb_array_elements(x.stages) with ordinality e (s,"
+		" n) order by n",
 		DB_S(pipeline), DB_S(http_query(rq, "stage")));
 	c->team = team_add(b, http_query(rq, "owner"));
 	c->tags = db_add(b,
-		"select x.tag, x.tag = $1 as selected from (select distinct unnest(r.tags) as tag from"
+		"select x.tag, x.tag = $1 as selected from (select distinct unnest(r.tags) as"
+		" tag from"
 		" (select d.tags from deals d order by d.created_at desc limit 2000) r"
 		" union select nullif($1, '')) x where x.tag is not null order by lower(x.tag)",
 		DB_S(http_query(rq, "tag")));

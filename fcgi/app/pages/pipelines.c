@@ -13,8 +13,9 @@ enum status pipelines_page(struct http_request *rq, struct http_response *rs, st
 	web_me(rq, b);
 	rows = db_add(b,
 		"select p.id, p.name, p.is_default, p.stages,"
-		" (select count(*) from (select from deals d where d.organization_id = p.organization_id and d.pipeline_id = p.id"
-		"	limit 10000) x) as deals"
+		" (select count(*) from (select from deals d where d.organization_id ="
+		" p.organization_id and d.pipeline_id = p.id"
+		" limit 10000) x) as deals"
 		" from pipelines p order by p.is_default desc, lower(p.name), p.id");
 	if (db_run(b, e))
 		return e->status;
@@ -30,13 +31,20 @@ static int add_row(struct db_batch *b, struct sv id)
 {
 	if (id.n)
 		return db_add(b, "select p.id, p.name, p.is_default, p.stages,"
-				 " (select jsonb_agg(s || jsonb_build_object('is_' || (s ->> 'type'), true) order by n)"
-				 "	from jsonb_array_elements(p.stages) with ordinality e (s, n)) as steps"
+				 " (select jsonb_agg(s || jsonb_build_object('is_' || (s ->>"
+				 " 'type'), true) order by n)"
+				 "	from jsonb_array_elements(p.stages) with ordinality e (s,"
+					" n))"
+					" as steps"
 				 " from pipelines p where p.id = $1::uuid", DB_S(id));
-	return db_add(b, "select (select jsonb_agg(jsonb_build_object('name', x.name, 'color', x.color, 'probability', x.p,"
-			 "	'is_' || x.type, true)) from (values ('New', '#64748b', 10, 'open'),"
-			 "	('Qualified', '#206bc4', 25, 'open'), ('Proposal', '#f59f00', 50, 'open'),"
-			 "	('Won', '#2fb344', 100, 'won'), ('Lost', '#868e96', 0, 'lost')) x (name, color, p, type)) as steps");
+	return db_add(b, "select (select jsonb_agg(jsonb_build_object('name', x.name, 'color',"
+		" x.color, 'probability', x.p,"
+			 "	'is_' || x.type, true)) from (values ('New', '#64748b', 10,"
+				" 'open'),"
+			 "	('Qualified', '#206bc4', 25, 'open'), ('Proposal', '#f59f00', 50,"
+				" 'open'),"
+			 "	('Won', '#2fb344', 100, 'won'), ('Lost', '#868e96', 0, 'lost')) x"
+				" (name, color, p, type)) as steps");
 }
 
 static enum status show(struct http_request *rq, struct http_response *rs, struct sv id,
@@ -175,7 +183,9 @@ static void check_row(struct form *f, struct stage *s)
 
 	if (!s->name.n || s->name.n > 60 * 4)
 		form_error(f, "stages", SV("Every stage needs a name of at most 60 characters"));
-	if (s->probability.n && (!sv_to_i64(s->probability, &percent) || percent < 0 || percent > 100))
+	if (!s->probability.n)
+		s->probability = SV("0");
+	if (!sv_to_i64(s->probability, &percent) || percent < 0 || percent > 100)
 		form_error(f, "stages", SV("A probability is a whole number from 0 to 100"));
 	if (!is_color(s->color))
 		s->color = SV("#64748b");
@@ -194,8 +204,7 @@ static void add_stage(struct buf *json, const struct stage *s, size_t place)
 	buf_json(json, s->color);
 	buf_lit(json, ",\"type\":");
 	buf_json(json, s->type);
-	buf_addf(json, ",\"position\":%zu,\"probability\":%.*s}", place,
-		 s->probability.n ? (int)s->probability.n : 1, s->probability.n ? s->probability.p : "0");
+	buf_addf(json, ",\"position\":%zu,\"probability\":%.*s}", place, SV_ARG(s->probability));
 }
 
 static struct sv read_stages(struct form *f)
@@ -237,14 +246,17 @@ static enum status save(struct http_request *rq, struct http_response *rs, struc
 	stages = read_stages(&f);
 	if (f.wrong)
 		return show(rq, rs, make ? SV_NONE : id, &f, e);
-	db_add(b, "update pipelines set is_default = false where is_default and $1 and id <> $2::uuid",
+	db_add(b, "update pipelines set is_default = false where is_default and $1 and id <>"
+		" $2::uuid",
 	       DB_B(is_default), DB_S(id));
 	saved = make ? db_add(b,
-			      "insert into pipelines (id, name, stages, is_default) values ($1::uuid, $2, $3::jsonb, $4)"
+			      "insert into pipelines (id, name, stages, is_default) values"
+				" ($1::uuid, $2, $3::jsonb, $4)"
 			      " on conflict (organization_id, id) do nothing",
 			      DB_S(id), DB_S(name), DB_S(stages), DB_B(is_default))
 		     : db_add(b,
-			      "update pipelines set name = $2, stages = $3::jsonb, is_default = is_default or $4"
+			      "update pipelines set name = $2, stages = $3::jsonb, is_default ="
+				" is_default or $4"
 			      " where id = $1::uuid",
 			      DB_S(id), DB_S(name), DB_S(stages), DB_B(is_default));
 	if (db_run(b, e)) {
@@ -254,7 +266,8 @@ static enum status save(struct http_request *rq, struct http_response *rs, struc
 	}
 	if (!make && !db_affected(b, saved))
 		return err_set(e, rq->arena, ST_NOT_FOUND, "This pipeline does not exist");
-	return http_redirect(rs, make ? SV("/pipelines?done=created") : SV("/pipelines?done=saved"));
+	return http_redirect(rs, make ? SV("/pipelines?done=created")
+				      : SV("/pipelines?done=saved"));
 }
 
 enum status pipeline_create(struct http_request *rq, struct http_response *rs, struct err *e)
@@ -285,7 +298,8 @@ enum status pipeline_delete(struct http_request *rq, struct http_response *rs, s
 	there = db_add(b, "select p.is_default from pipelines p where p.id = $1::uuid", DB_S(id));
 	gone = db_add(b,
 		"delete from pipelines p where p.id = $1::uuid and not p.is_default and not exists"
-		" (select from deals d where d.organization_id = p.organization_id and d.pipeline_id = p.id)", DB_S(id));
+		" (select from deals d where d.organization_id = p.organization_id and"
+		" d.pipeline_id = p.id)", DB_S(id));
 	if (db_run(b, e))
 		return e->status;
 	if (!db_rows(b, there))
@@ -293,7 +307,9 @@ enum status pipeline_delete(struct http_request *rq, struct http_response *rs, s
 	if (!db_affected(b, gone))
 		return err_set(e, rq->arena, ST_CONFLICT,
 			       sv_eq(db_first(b, there, "is_default"), SV("t"))
-				       ? "The default pipeline cannot be deleted; make another one the default first"
-				       : "There are deals in this pipeline; move or delete them first");
+				       ? "The default pipeline cannot be deleted; make another"
+					" one the default first"
+				       : "There are deals in this pipeline; move or delete them"
+					" first");
 	return http_redirect(rs, SV("/pipelines?done=deleted"));
 }

@@ -29,7 +29,8 @@ static void filter(struct query *q, struct http_request *rq)
 		query_with(q, " and t.status = ", DB_S(status));
 	if (day.n == 10) {
 		query_with(q, " and t.created_at >= ", DB_S(day));
-		query_with(q, "::date::timestamp at time zone (select internal.my_zone()) and t.created_at < (",
+		query_with(q, "::date::timestamp at time zone (select internal.my_zone()) and"
+			" t.created_at < (",
 			   DB_S(day));
 		query_add(q, "::date + 1)::timestamp at time zone (select internal.my_zone())");
 	}
@@ -44,10 +45,13 @@ static int add_rows(const struct list *l, struct db_batch *b)
 	query_add(&q, "t.* from webhook_logs t where true");
 	filter(&q, l->rq);
 	list_end(l, &q);
-	query_add(&q, "select p.id, p.k::text as k, p.total, p.event_type, p.attempt, p.response_status, p.error_message,"
+	query_add(&q, "select p.id, p.k::text as k, p.total, p.event_type, p.attempt,"
+		" p.response_status, p.error_message,"
 		      " p.duration_ms, p.status = 'success' as good, w.name as webhook,"
-		      " internal.shown_time(p.created_at, (select internal.my_zone())) as shown from page p"
-		      " join webhook_configurations w on w.organization_id = p.organization_id and w.id = p.webhook_id"
+		      " internal.shown_time(p.created_at, (select internal.my_zone())) as shown"
+		      " from page p"
+		      " join webhook_configurations w on w.organization_id = p.organization_id"
+		      " and w.id = p.webhook_id"
 		      " where p.rn <= 50");
 	list_order(l, &q);
 	return query_run(&q, b);
@@ -78,7 +82,8 @@ enum status webhook_log_page(struct http_request *rq, struct http_response *rs, 
 	rows = add_rows(&l, b);
 	count = add_count(rq, b);
 	hooks = db_add(b,
-		"select w.id, w.name, w.id::text = $1 as selected from webhook_configurations w order by lower(w.name) limit 200",
+		"select w.id, w.name, w.id::text = $1 as selected from webhook_configurations w"
+		" order by lower(w.name) limit 200",
 		DB_S(http_query(rq, "webhook")));
 	if (db_run(b, e))
 		return e->status;
@@ -87,7 +92,8 @@ enum status webhook_log_page(struct http_request *rq, struct http_response *rs, 
 	web_set_rows(page, "hooks", b, hooks);
 	tmpl_set_bool(page, "good_only", sv_eq(http_query(rq, "status"), SV("success")));
 	tmpl_set_bool(page, "bad_only", sv_eq(http_query(rq, "status"), SV("failure")));
-	return web_render(rq, rs, wants_fragment(rq) ? "app/webhook_log_rows" : "app/webhook_log", page, e);
+	return web_render(rq, rs, wants_fragment(rq) ? "app/webhook_log_rows" : "app/webhook_log",
+			  page, e);
 }
 
 enum status webhook_log_entry(struct http_request *rq, struct http_response *rs, struct err *e)
@@ -102,18 +108,25 @@ enum status webhook_log_entry(struct http_request *rq, struct http_response *rs,
 	web_me(rq, b);
 	db_add(b, ADMINS);
 	row = db_add(b,
-		"select l.id, l.event_type, l.event_id, l.attempt, l.payload, l.response_status, l.response_body, l.error_message,"
-		" l.duration_ms, l.status = 'success' as good, l.delivery_id, w.name as webhook, w.url, w.id as webhook_id,"
-		" d.state as delivery_state, d.attempts, internal.shown_time(d.next_attempt_at, (select internal.my_zone())) as next,"
-		" to_char(l.created_at at time zone (select internal.my_zone()), 'FMDD Mon YYYY, HH24:MI:SS') as shown"
+		"select l.id, l.event_type, l.event_id, l.attempt, l.payload, l.response_status,"
+		" l.response_body, l.error_message,"
+		" l.duration_ms, l.status = 'success' as good, l.delivery_id, w.name as webhook,"
+		" w.url, w.id as webhook_id,"
+		" d.state as delivery_state, d.attempts, internal.shown_time(d.next_attempt_at,"
+		" (select internal.my_zone())) as next,"
+		" to_char(l.created_at at time zone (select internal.my_zone()), 'FMDD Mon YYYY,"
+		" HH24:MI:SS') as shown"
 		" from webhook_logs l"
-		" join webhook_configurations w on w.organization_id = l.organization_id and w.id = l.webhook_id"
-		" left join webhook_deliveries d on d.organization_id = l.organization_id and d.id = l.delivery_id"
+		" join webhook_configurations w on w.organization_id = l.organization_id and"
+		" w.id = l.webhook_id"
+		" left join webhook_deliveries d on d.organization_id = l.organization_id and"
+		" d.id = l.delivery_id"
 		" where l.id = $1::uuid", DB_S(id));
 	if (db_run(b, e))
 		return e->status;
 	if (!db_rows(b, row))
-		return err_set(e, rq->arena, ST_NOT_FOUND, "This log entry does not exist any more");
+		return err_set(e, rq->arena, ST_NOT_FOUND, "This log entry does not exist any"
+			" more");
 	page = web_page(rq, b);
 	web_set_row(page, "entry", b, row, 0);
 	return web_render(rq, rs, "app/webhook_log_entry", page, e);
@@ -169,7 +182,8 @@ enum status webhook_test_result(struct http_request *rq, struct http_response *r
 	db_add(b, ADMINS);
 	must_exist(b, "webhook_deliveries", id);
 	row = db_add(b,
-		"select l.id, l.response_status, l.error_message, l.duration_ms, l.status = 'success' as good from webhook_logs l"
+		"select l.id, l.response_status, l.error_message, l.duration_ms, l.status ="
+		" 'success' as good from webhook_logs l"
 		" where l.delivery_id = $1::uuid order by l.created_at limit 1", DB_S(id));
 	if (db_run(b, e))
 		return e->status;
