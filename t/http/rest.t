@@ -357,7 +357,7 @@ for my $row (
 	ok($r->{json}{error} && $r->{json}{error} eq $r->{json}{message} && $r->{json}{code}, "$name: error, message, code");
 }
 is(psql('select count(*) from contacts'), $before, 'and nothing was touched');
-is(psql("select count(*) from contacts where first_name = 'x'"), 0, 'nor changed');
+is(psql("select count(*) from contacts where first_name = 'x' and source = '$mark'"), 0, 'nor changed');
 $r = proxy(GET => 'contcts', []);
 is("$r->{status} $r->{json}{hint}", "404 Perhaps you meant the table 'public.contacts'", 'an unknown table, with the nearest');
 $r = proxy(GET => 'contacts', [frist_name => 'eq.x']);
