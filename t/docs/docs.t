@@ -117,6 +117,11 @@ for my $i (0 .. $#examples) {
 		or diag(slurp("$scratch/out.$i"));
 }
 cmp_ok(scalar @examples, '>=', 20, 'and there are examples');
+my $people = "(first_name, source) in (('Nora', 'telegram'), ('Ben', 'whatsapp'))";
+is(wait_for(10, sub { psql("select count(*) from contacts where $people") == 2 }) // 0, 1, 'what providers said is there');
+# Other tests count what is in the demo.
+psql("delete from bookings where guest_email = 'ann\@example.com';"
+	. " delete from contacts where emails = '{ann\@example.com}' or $people");
 
 # ---- receivers -------------------------------------------------------------------------------
 
