@@ -86,10 +86,13 @@ static int add_owner_history(struct db_batch *b, struct sv id)
 static int add_quotes(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
-		"select q.id, q.number, q.title, q.status, case q.status when 'Accepted' then 'good' when 'Declined' then 'bad'"
+		"select q.id, q.number, q.title, q.status, case q.status when 'Accepted' then"
+		" 'good' when 'Declined' then 'bad'"
 		" when 'Expired' then 'warn' when 'Draft' then '' else 'accent' end as tone,"
-		" internal.money_text(q.total, internal.currency_decimals(q.currency)) || ' ' || q.currency as amount"
-		" from quotes q where q.deal_id = $1::uuid order by q.created_at desc, q.id desc limit 50", DB_S(id));
+		" internal.money_text(q.total, internal.currency_decimals(q.currency)) || ' ' ||"
+		" q.currency as amount"
+		" from quotes q where q.deal_id = $1::uuid order by q.created_at desc, q.id desc"
+		" limit 50", DB_S(id));
 }
 
 enum status deal_page(struct http_request *rq, struct http_response *rs, struct err *e)
