@@ -53,6 +53,16 @@ comment on function auth.app_role() is 'OWNER, ADMIN, AGENT, PROJECT_MANAGER, TE
 
 grant execute on all functions in schema auth to anon, authenticated, service_role, kontor_app, kontor_worker;
 
+-- ---- sites: a vhost may be bound to one tenant --------------------------------
+
+-- `fastcgi_param KONTOR_TENANT slug;` in nginx: what belongs to another tenant is
+-- then not there, whoever asks. auth.bind_site (002) sets kontor.site.
+create function internal.on_site(org uuid) returns boolean
+language sql stable parallel safe
+as $$ select coalesce(nullif(current_setting('kontor.site', true), '')::uuid = org, true) $$;
+comment on function internal.on_site(uuid) is
+	'Whether this tenant is at home on the site of the request; on a site that is bound to nobody everybody is';
+
 -- ---- what every tenant table gets -------------------------------------------
 
 create function internal.touch() returns trigger

@@ -206,6 +206,25 @@ begin
 end
 $$;
 
+-- Behind the identity, on a site that nginx binds to a tenant.
+create function auth.bind_site(tenant_slug text) returns void
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+	org uuid;
+begin
+	select o.id into org from public.organizations o where o.slug = tenant_slug;
+	if org is null then
+		raise exception using errcode = 'KT404', message = 'There is nothing at this address',
+			hint = 'The web server binds this site to a tenant that does not exist';
+	end if;
+	if auth.org() is not null and auth.org() <> org then
+		raise exception using errcode = '28000', message = 'This address belongs to another organization';
+	end if;
+	perform set_config('kontor.site', org::text, true);
+end
+$$;
+
 -- ---- signing in -------------------------------------------------------------------
 
 -- The password is compared in C (argon2id); these tell what to compare with
@@ -239,7 +258,7 @@ declare
 begin
 	select p.organization_id into org
 		from public.profiles p join auth.users u on u.id = p.id
-		where p.id = usr and p.is_active
+		where p.id = usr and p.is_active and internal.on_site(p.organization_id)
 		order by p.organization_id = u.last_organization_id desc nulls last, p.created_at
 		limit 1;
 	if org is null then
@@ -266,3 +285,4 @@ grant execute on function auth.begin_session(text), auth.begin_api_key(text, tex
 	auth.begin_system(uuid), auth.login_lookup(text), auth.login_failed(uuid),
 	auth.login_ok(uuid, text, text, text, text, interval), auth.logout(text) to kontor_app;
 grant execute on function auth.begin_system(uuid) to kontor_worker;
+grant execute on function auth.bind_site(text) to kontor_app, anon, authenticated, service_role;

@@ -360,7 +360,7 @@ as $$
 	from public.profiles p
 	join public.organizations o on o.id = p.organization_id
 	left join public.event_types t on t.organization_id = p.organization_id and t.profile_id = p.id and t.is_active
-	where lower(p.username) = lower(host) and p.is_active
+	where lower(p.username) = lower(host) and p.is_active and internal.on_site(p.organization_id)
 	order by t.duration_minutes, t.title
 $$;
 comment on function public.public_schedule(text) is 'A host and his active event types, one row each (SCH-73); none: no such host';
@@ -380,6 +380,7 @@ as $$
 	join public.organizations o on o.id = p.organization_id
 	join public.event_types t on t.organization_id = p.organization_id and t.profile_id = p.id
 	where lower(p.username) = lower(host) and p.is_active and t.slug = lower(type_slug) and t.is_active
+		and internal.on_site(p.organization_id)
 $$;
 comment on function public.public_event_type(text, text) is 'What the booking page shows; no row for a wrong name or an inactive type (SCH-81)';
 
@@ -582,7 +583,7 @@ as $$
 	join public.event_types t on t.organization_id = b.organization_id and t.id = b.event_type_id
 	join public.profiles p on p.organization_id = b.organization_id and p.id = b.profile_id
 	join public.organizations o on o.id = b.organization_id
-	where b.confirmation_token = token
+	where b.confirmation_token = token and internal.on_site(b.organization_id)
 $$;
 comment on function public.public_booking(uuid) is 'The guest''s own booking, by its token only (SCH-147)';
 

@@ -455,7 +455,8 @@ declare
 	q public.quotes;
 	link public.share_links;
 begin
-	select * into link from public.share_links s where s.token_hash = decode(token_sha256, 'hex') and s.kind = 'quote';
+	select * into link from public.share_links s where s.token_hash = decode(token_sha256, 'hex') and s.kind = 'quote'
+		and internal.on_site(s.organization_id);
 	if not found then
 		raise exception using errcode = 'KT404', message = 'This link does not lead anywhere',
 			hint = 'Check that it was copied whole, or ask the sender for a new one';

@@ -69,7 +69,14 @@ struct db_batch *web_batch(struct http_request *rq)
 		db_as_session(b, rq->session);
 	else
 		db_as_public(b);
+	web_bind_site(rq, b);
 	return b;
+}
+
+void web_bind_site(struct http_request *rq, struct db_batch *b)
+{
+	if (rq->tenant.n)
+		db_add(b, "select auth.bind_site($1)", DB_S(rq->tenant));
 }
 
 /* Has to hold for every signed-in page; the layout shows it. */

@@ -48,6 +48,10 @@ static inline struct web *web_of(const struct http_request *rq)
 /* A batch whose first statement is the identity that the route asks for:
  * session, API key, claims, or visitor. */
 struct db_batch *web_batch(struct http_request *rq);
+/* On a site that nginx binds to a tenant (fastcgi_param KONTOR_TENANT) nothing
+ * of another tenant is there. web_batch does it; a batch that begins with
+ * another identity (signing in) does it itself, right behind db_as_*. */
+void web_bind_site(struct http_request *rq, struct db_batch *b);
 
 /* A page's data with what every layout needs: csrf (of signed-in pages; a
  * public form sets it from http_csrf_public), path, base_url, theme,

@@ -146,6 +146,7 @@ static enum status open_session(struct http_request *rq, struct auth_session *s,
 
 	s->refresh_token = crypto_token_new(rq->arena, "");
 	db_as_self(b);
+	web_bind_site(rq, b);
 	made = db_add(b,
 		      "select * from auth.login_ok($1, $2, 'refresh', $3, $4,"
 		      " make_interval(secs => $5))",

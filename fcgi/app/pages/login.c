@@ -85,6 +85,7 @@ static enum status open_session(struct http_request *rq, struct http_response *r
 					      .http_only = true };
 
 	db_as_self(b);
+	web_bind_site(rq, b);
 	db_add(b, "select session_id from auth.login_ok($1, $2, 'web', $3, $4, make_interval(secs => $5))",
 	       DB_S(at->user_id), DB_S(crypto_token_hash(rq->arena, token)), DB_S(rq->user_agent),
 	       DB_S(rq->remote_addr), DB_I(SESSION_SECONDS));
