@@ -1,6 +1,7 @@
 -- What the pages of the inbox and the start page read: rows of lists with
--- names and times as people write them. Everything runs with the caller's
--- rights, so that the policies of the tables hold.
+-- names and times as people write them (more of that in 014_app_crm).
+-- Everything runs with the caller's rights, so that the policies of the tables
+-- hold.
 
 create schema if not exists app; -- views and functions of pages; never an API
 grant usage on schema app to authenticated;
@@ -87,21 +88,6 @@ as $$
 		else to_char(bytes / 1000000.0, 'FM990.0') || ' MB' end
 $$;
 
-create function app.money(amount numeric, currency text) returns text
-language sql immutable parallel safe
-as $$
-	select case currency when 'EUR' then '€' when 'USD' then '$' when 'GBP' then '£' else currency || ' ' end
-		|| to_char(amount, case when amount = trunc(amount) then 'FM999G999G999G990' else 'FM999G999G999G990D00' end)
-$$;
-
--- What a person typed, anywhere in a lower-case text; digits alone when it is a phone number.
-create function app.pattern(q text) returns text
-language sql immutable parallel safe
-as $$
-	select '%' || replace(replace(replace(case when q ~ '^\s*\+?[0-9][0-9\s()./-]{2,}$'
-		then regexp_replace(q, '[^0-9]', '', 'g') else lower(trim(q)) end, '\', '\\'), '%', '\%'), '_', '\_') || '%'
-$$;
-
 create function app.channel_icon(type text) returns text
 language sql immutable parallel safe
 as $$
@@ -117,18 +103,6 @@ as $$
 		when 'TELEGRAM' then 'Telegram' when 'FB_MESSENGER' then 'Messenger' when 'INSTAGRAM' then 'Instagram'
 		when 'TIKTOK' then 'TikTok' when 'LINKEDIN' then 'LinkedIn' when 'EMAIL' then 'E-mail' when 'SMS' then 'SMS'
 		else initcap(replace(type, '_', ' ')) end
-$$;
-
--- Settings belong to administrators; the first statement of their batches.
-create function app.need_admin() returns void
-language plpgsql stable
-as $$
-begin
-	if auth.app_role() not in ('OWNER', 'ADMIN') or auth.app_role() is null then
-		raise exception using errcode = 'KT403', message = 'Only owners and administrators may change this',
-			hint = 'Ask an administrator of your organization';
-	end if;
-end
 $$;
 
 -- ---- the list of conversations ------------------------------------------------------
@@ -285,7 +259,7 @@ create function app.set_channel_secret(channel uuid, secret_name text, sealed_va
 language plpgsql security definer set search_path = ''
 as $$
 begin
-	perform app.need_admin();
+	perform internal.admins_only('channels');
 	if not exists (select from public.channel_accounts a where a.organization_id = auth.org() and a.id = channel) then
 		raise exception using errcode = 'KT404', message = 'This channel does not exist';
 	end if;

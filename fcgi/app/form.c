@@ -5,9 +5,7 @@
 
 void form_init(struct form *f, struct http_request *rq)
 {
-	*f = (struct form){ .rq = rq,
-			    .values = tmpl_map(rq->arena),
-			    .errors = tmpl_map(rq->arena) };
+	*f = (struct form){ .rq = rq, .values = tmpl_map(rq->arena), .errors = tmpl_map(rq->arena) };
 }
 
 void form_error(struct form *f, const char *field, struct sv message)

@@ -39,14 +39,8 @@ static bool reads_down(const struct list *l)
 	return l->sort->descending != l->backwards;
 }
 
-void list_begin(const struct list *l, struct query *q)
-{
-	query_add(q, "with found as (select ");
-	query_add(q, l->sort->key);
-	query_add(q, " as k, ");
-}
-
-void list_end(const struct list *l, struct query *q)
+/* Order and limit of the rows, from the cursor on. */
+static void add_edge(const struct list *l, struct query *q)
 {
 	const char *way = reads_down(l) ? " desc" : "";
 
@@ -65,11 +59,105 @@ void list_end(const struct list *l, struct query *q)
 	query_add(q, ", t.id");
 	query_add(q, way);
 	query_with(q, " limit ", DB_I(LIST_ROWS + 1));
-	query_add(q, "::integer), page as (select f.*, row_number() over (order by f.k");
+	query_add(q, "::integer");
+}
+
+static void add_page(const struct list *l, struct query *q)
+{
+	const char *way = reads_down(l) ? " desc" : "";
+
+	query_add(q, "), page as (select f.*, row_number() over (order by f.k");
 	query_add(q, way);
 	query_add(q, ", f.id");
 	query_add(q, way);
 	query_add(q, ") as rn, count(*) over () as total from found f) ");
+}
+
+void list_begin(const struct list *l, struct query *q)
+{
+	query_add(q, "with found as (select ");
+	query_add(q, l->sort->key);
+	query_add(q, " as k, ");
+}
+
+void list_end(const struct list *l, struct query *q)
+{
+	add_edge(l, q);
+	add_page(l, q);
+}
+
+/* ---- searching ----------------------------------------------------------- */
+
+static bool is_searched(struct http_request *rq)
+{
+	return sv_trim(http_query(rq, "q")).n || http_query(rq, "tag").n;
+}
+
+static void add_hits(struct http_request *rq, struct query *q, const struct list_search *s)
+{
+	query_add(q, "with hits as materialized (select ");
+	query_add(q, s->finder);
+	query_with(q, "(", DB_S(sv_trim(http_query(rq, "q"))));
+	query_with(q, ", ", DB_S(http_query(rq, "tag")));
+	query_with(q, ", ", DB_I(LIST_FOUND + 1));
+	query_with(q, "::integer) as id), many as materialized (select count(*) > ",
+		   DB_I(LIST_FOUND));
+	query_add(q, "::integer as yes from hits)");
+}
+
+/* The rows of one of the two ways; only one of them has any. */
+static void add_way(const struct list *l, struct query *q, const struct list_search *s,
+		    const char *begin, const char *where)
+{
+	query_add(q, begin);
+	query_add(q, l->sort->key);
+	query_add(q, " as k, t.* from ");
+	query_add(q, s->table);
+	query_add(q, " t where ");
+	query_add(q, where);
+}
+
+void list_search(const struct list *l, struct query *q, const struct list_search *s)
+{
+	if (is_searched(l->rq)) {
+		add_hits(l->rq, q, s);
+		add_way(l, q, s, ", found as ((select ",
+			"not (select yes from many) and t.id = any (array(select id from hits))");
+		s->filter(q, l->rq);
+		add_edge(l, q);
+		add_way(l, q, s, ") union all (select ", "(select yes from many)");
+		s->match(q, l->rq);
+		s->filter(q, l->rq);
+		add_edge(l, q);
+		query_add(q, ")");
+	} else {
+		add_way(l, q, s, "with found as (select ", "true");
+		s->filter(q, l->rq);
+		add_edge(l, q);
+	}
+	add_page(l, q);
+}
+
+int list_search_count(struct http_request *rq, struct db_batch *b, const struct list_search *s)
+{
+	struct query q;
+
+	query_init(&q, rq->arena);
+	if (is_searched(rq)) {
+		add_hits(rq, &q, s);
+		query_add(&q, " select count(*) as n, (select yes from many) as many from ");
+		query_add(&q, s->table);
+		query_add(&q, " t where t.id = any (array(select id from hits))");
+		s->filter(&q, rq);
+		return query_run(&q, b);
+	}
+	list_count_begin(&q);
+	query_add(&q, "select from ");
+	query_add(&q, s->table);
+	query_add(&q, " t where true");
+	s->filter(&q, rq);
+	list_count_end(&q);
+	return query_run(&q, b);
 }
 
 void list_order(const struct list *l, struct query *q)
@@ -152,6 +240,15 @@ static struct sv grouped(struct arena *a, int64_t n)
 	return sv_from(arena_printf(a, "%lld,%03lld", (long long)n / 1000, (long long)n % 1000));
 }
 
+static struct sv total_text(struct arena *a, const struct db_batch *b, int count, int64_t total)
+{
+	if (total > LIST_COUNTED)
+		return SV("10,000+");
+	if (sv_eq(db_first(b, count, "many"), SV("t")))
+		return sv_from(arena_printf(a, "%.*s+", SV_ARG(grouped(a, total - 1))));
+	return grouped(a, total);
+}
+
 static void show_numbers(const struct list *l, struct tmpl_value *list, const struct db_batch *b,
 			 int rows, int count)
 {
@@ -161,7 +258,7 @@ static void show_numbers(const struct list *l, struct tmpl_value *list, const st
 
 	sv_to_i64(db_first(b, count, "n"), &total);
 	tmpl_set_bool(list, "empty", shown == 0);
-	tmpl_set_text(list, "total", total > LIST_COUNTED ? SV("10,000+") : grouped(a, total));
+	tmpl_set_text(list, "total", total_text(a, b, count, total));
 	tmpl_set_text(list, "from", grouped(a, from));
 	tmpl_set_text(list, "to", grouped(a, from + (int64_t)shown - 1));
 }

@@ -92,6 +92,8 @@ static void startup_options(struct buf *b, const struct db *db)
 
 	add_option(b, "timezone", "UTC");
 	add_option(b, "datestyle", "ISO, MDY");
+	/* Compiling a plan costs a second where running it takes milliseconds. */
+	add_option(b, "jit", "off");
 	if (db->timeout)
 		add_option(b, "statement_timeout", db->timeout);
 	for (PQconninfoOption *o = all; o && o->keyword; o++)

@@ -77,6 +77,7 @@ enum status conn_unavailable(struct err *e);
 #define SETTINGS_LOCAL                                 \
 	"select set_config('timezone', 'UTC', true),"  \
 	" set_config('datestyle', 'ISO, MDY', true),"  \
+	" set_config('jit', 'off', true),"             \
 	" set_config('statement_timeout',"             \
 	" coalesce($1, current_setting('statement_timeout')), true)"
 

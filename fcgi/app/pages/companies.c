@@ -12,36 +12,40 @@ static const struct list_sort sorts[] = {
 static const char *const kept[] = { "q", "country", "tag", NULL };
 static const struct list_kind companies = { "/companies", sorts, kept };
 
-/* Name, industry, website, country by any part (COM-12, COM-14), together with
- * the country (COM-16). */
-static void filter(struct query *q, struct http_request *rq)
+/* Name, industry, website, country by any part (COM-12, COM-14). */
+static void match(struct query *q, struct http_request *rq)
 {
-	struct sv country = http_query(rq, "country"), tag = http_query(rq, "tag");
-	struct sv term = sv_trim(http_query(rq, "q"));
+	struct sv term = sv_trim(http_query(rq, "q")), tag = http_query(rq, "tag");
 
 	if (term.n) {
 		query_with(q, " and t.search_text like internal.search_pattern(", DB_S(term));
 		query_add(q, ")");
 	}
-	if (sv_eq(country, SV("none")))
-		query_add(q, " and coalesce(t.country, '') = ''");
-	else if (country.n)
-		query_with(q, " and t.country = ", DB_S(country));
 	if (tag.n) {
 		query_with(q, " and t.tags @> array[", DB_S(tag));
 		query_add(q, "::text]");
 	}
 }
 
+/* Together with the search (COM-16). */
+static void filter(struct query *q, struct http_request *rq)
+{
+	struct sv country = http_query(rq, "country");
+
+	if (sv_eq(country, SV("none")))
+		query_add(q, " and coalesce(t.country, '') = ''");
+	else if (country.n)
+		query_with(q, " and t.country = ", DB_S(country));
+}
+
+static const struct list_search search = { "companies", "internal.find_companies", match, filter };
+
 static int add_rows(const struct list *l, struct db_batch *b)
 {
 	struct query q;
 
 	query_init(&q, l->rq->arena);
-	list_begin(l, &q);
-	query_add(&q, "t.* from companies t where true");
-	filter(&q, l->rq);
-	list_end(l, &q);
+	list_search(l, &q, &search);
 	query_add(&q,
 		"select p.id, p.k::text as k, p.total, p.name, upper(left(p.name, 1)) as"
 		" initials, p.industry, p.country, p.city,"
@@ -58,18 +62,6 @@ static int add_rows(const struct list *l, struct db_batch *b)
 		" internal.shown_time(p.created_at, (select internal.my_zone())) as added"
 		" from page p where p.rn <= 50");
 	list_order(l, &q);
-	return query_run(&q, b);
-}
-
-static int add_count(struct http_request *rq, struct db_batch *b)
-{
-	struct query q;
-
-	query_init(&q, rq->arena);
-	list_count_begin(&q);
-	query_add(&q, "select from companies t where true");
-	filter(&q, rq);
-	list_count_end(&q);
 	return query_run(&q, b);
 }
 
@@ -105,7 +97,7 @@ enum status companies_page(struct http_request *rq, struct http_response *rs, st
 	web_me(rq, b);
 	list_init(&l, rq, &companies);
 	rows = add_rows(&l, b);
-	count = add_count(rq, b);
+	count = list_search_count(rq, b, &search);
 	add_choices(rq, b, &choices);
 	if (db_run(b, e))
 		return e->status;
@@ -126,7 +118,8 @@ enum status companies_options(struct http_request *rq, struct http_response *rs,
 	int rows = db_add(b,
 		"select t.id, t.name, concat_ws(' · ', nullif(t.industry, ''), nullif(t.city,"
 		" ''), nullif(t.country, '')) as detail"
-		" from companies t where t.search_text like internal.search_pattern($1) order by"
+		" from companies t where t.id = any (array(select internal.find_companies($1,"
+		" null, 200))) order by"
 		" lower(t.name), t.id limit 8",
 		DB_S(sv_trim(http_query(rq, "q"))));
 

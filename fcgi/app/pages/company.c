@@ -7,44 +7,33 @@
 static int add_company(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
-		"select c.id, c.name, upper(left(c.name, 1)) as initials, c.industry, c.website,"
-		" c.domain, c.phones, c.emails, c.tags,"
+		"select c.id, c.name, upper(left(c.name, 1)) as initials, c.industry, c.website, c.domain, c.phones, c.emails, c.tags,"
 		" c.description, c.employee_count, c.website ~* '^https?://' as has_link,"
 		" regexp_replace(c.website, '^https?://', '') as site,"
-		" case when c.annual_revenue is not null then"
-		" internal.shown_money(c.annual_revenue, o.currency) end as revenue,"
-		" array_remove(array[nullif(c.street, ''), nullif(trim(concat_ws(' ',"
-		" c.postal_code, c.city)), ''),"
-		" nullif(concat_ws(', ', nullif(c.state, ''), nullif(c.country, '')), '')],"
-		" null) as address,"
-		" (select jsonb_agg(jsonb_build_object('key', replace(k, '_', ' '), 'value', v)"
-		" order by k)"
-		" from jsonb_each_text(c.custom_fields) f (k, v)) as custom,"
+		" case when c.annual_revenue is not null then internal.shown_money(c.annual_revenue, o.currency) end as revenue,"
+		" array_remove(array[nullif(c.street, ''), nullif(trim(concat_ws(' ', c.postal_code, c.city)), ''),"
+		"	nullif(concat_ws(', ', nullif(c.state, ''), nullif(c.country, '')), '')], null) as address,"
+		" (select jsonb_agg(jsonb_build_object('key', replace(k, '_', ' '), 'value', v) order by k)"
+		"	from jsonb_each_text(c.custom_fields) f (k, v)) as custom,"
 		" internal.shown_time(c.created_at, (select internal.my_zone())) as added"
-		" from companies c join organizations o on o.id = c.organization_id where c.id ="
-		" $1::uuid", DB_S(id));
+		" from companies c join organizations o on o.id = c.organization_id where c.id = $1::uuid", DB_S(id));
 }
 
 static int add_people(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
-		"select c.id, internal.person(c.first_name, c.last_name, coalesce(c.phones[1],"
-		" c.emails[1])) as name,"
-		" internal.initials(c.first_name, c.last_name, c.emails[1]) as initials,"
-		" coalesce(c.emails[1], c.phones[1]) as detail"
-		" from contacts c where c.company_id = $1::uuid order by c.full_name_search,"
-		" c.id limit 50", DB_S(id));
+		"select c.id, internal.person(c.first_name, c.last_name, coalesce(c.phones[1], c.emails[1])) as name,"
+		" internal.initials(c.first_name, c.last_name, c.emails[1]) as initials, coalesce(c.emails[1], c.phones[1]) as detail"
+		" from contacts c where c.company_id = $1::uuid order by c.full_name_search, c.id limit 50", DB_S(id));
 }
 
 static int add_deals(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
 		"select d.id, d.title, internal.shown_money(d.value, d.currency) as amount,"
-		" internal.stage_name(d.pipeline_id, d.stage) as stage, d.won_at is not null as"
-		" won,"
+		" internal.stage_name(d.pipeline_id, d.stage) as stage, d.won_at is not null as won,"
 		" internal.person(c.first_name, c.last_name, c.phones[1]) as contact"
-		" from deals d left join contacts c on c.organization_id = d.organization_id and"
-		" c.id = d.contact_id"
+		" from deals d left join contacts c on c.organization_id = d.organization_id and c.id = d.contact_id"
 		" where d.company_id = $1::uuid order by d.created_at desc limit 20", DB_S(id));
 }
 
@@ -52,14 +41,11 @@ static int add_deals(struct db_batch *b, struct sv id)
 static int add_sums(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
-		"select string_agg(internal.shown_money(x.won, x.currency), ' + ' order by x.won"
-		" desc) filter (where x.won > 0) as won,"
-		" string_agg(internal.shown_money(x.open, x.currency), ' + ' order by x.open"
-		" desc) filter (where x.open > 0) as open"
+		"select string_agg(internal.shown_money(x.won, x.currency), ' + ' order by x.won desc) filter (where x.won > 0) as won,"
+		" string_agg(internal.shown_money(x.open, x.currency), ' + ' order by x.open desc) filter (where x.open > 0) as open"
 		" from (select d.currency, sum(d.value) filter (where d.won_at is not null) as won,"
-		" sum(d.value) filter (where d.won_at is null and d.lost_at is null) as open"
-		" from deals d where d.company_id = $1::uuid group by d.currency)"
-		" x", DB_S(id));
+		"	sum(d.value) filter (where d.won_at is null and d.lost_at is null) as open"
+		"	from deals d where d.company_id = $1::uuid group by d.currency) x", DB_S(id));
 }
 
 enum status company_page(struct http_request *rq, struct http_response *rs, struct err *e)

@@ -16,7 +16,7 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 		row = db_add(b,
 			"select c.*, trim_scale(c.annual_revenue) as annual_revenue,"
 			" (select jsonb_agg(jsonb_build_object('key', k, 'value', v) order by k)"
-			" from jsonb_each_text(c.custom_fields) x (k, v)) as custom"
+			"	from jsonb_each_text(c.custom_fields) x (k, v)) as custom"
 			" from companies c where c.id = $1::uuid", DB_S(id));
 	if (db_run(b, e))
 		return e->status;
@@ -50,33 +50,22 @@ enum status company_edit(struct http_request *rq, struct http_response *rs, stru
 }
 
 static const char insert_sql[] =
-	"insert into companies (id, name, industry, website, domain, street, city, state,"
-	" postal_code, country, employee_count,"
-	" annual_revenue, description, phones, emails, tags, custom_fields)"
-	" values ($1::uuid, $2, nullif($3, ''), nullif($4, ''), nullif($5, ''), nullif($6, ''),"
-	" nullif($7, ''), nullif($8, ''),"
-	" nullif($9, ''), nullif($10, ''), nullif($11, '')::integer, nullif($12, '')::numeric,"
-	" nullif($13, ''),"
-	" array(select jsonb_array_elements_text($14::jsonb)), array(select"
-	" jsonb_array_elements_text($15::jsonb)),"
-	" array(select jsonb_array_elements_text($16::jsonb)), $17::jsonb)"
+	"insert into companies (id, name, industry, website, domain, street, city, state, postal_code, country, employee_count,"
+	"	annual_revenue, description, phones, emails, tags, custom_fields)"
+	" values ($1::uuid, $2, nullif($3, ''), nullif($4, ''), nullif($5, ''), nullif($6, ''), nullif($7, ''), nullif($8, ''),"
+	"	nullif($9, ''), nullif($10, ''), nullif($11, '')::integer, nullif($12, '')::numeric, nullif($13, ''),"
+	"	array(select jsonb_array_elements_text($14::jsonb)), array(select jsonb_array_elements_text($15::jsonb)),"
+	"	array(select jsonb_array_elements_text($16::jsonb)), $17::jsonb)"
 	" on conflict (organization_id, id) do nothing";
 
 static const char update_sql[] =
-	"update companies c set name = $2, industry = nullif($3, ''), website = nullif($4, ''),"
-	" domain = nullif($5, ''),"
-	" street = nullif($6, ''), city = nullif($7, ''), state = nullif($8, ''), postal_code ="
-	" nullif($9, ''),"
-	" country = nullif($10, ''), employee_count = nullif($11, '')::integer, annual_revenue ="
-	" nullif($12, '')::numeric,"
-	" description = nullif($13, ''), phones = array(select"
-	" jsonb_array_elements_text($14::jsonb)),"
-	" emails = array(select jsonb_array_elements_text($15::jsonb)), tags = array(select"
-	" jsonb_array_elements_text($16::jsonb)),"
-	" custom_fields = coalesce((select jsonb_object_agg(x.k, case when c.custom_fields ->>"
-	" x.k = x.v"
-	" then c.custom_fields -> x.k else to_jsonb(x.v) end) from jsonb_each_text($17::jsonb)"
-	" x (k, v)), '{}')"
+	"update companies c set name = $2, industry = nullif($3, ''), website = nullif($4, ''), domain = nullif($5, ''),"
+	"	street = nullif($6, ''), city = nullif($7, ''), state = nullif($8, ''), postal_code = nullif($9, ''),"
+	"	country = nullif($10, ''), employee_count = nullif($11, '')::integer, annual_revenue = nullif($12, '')::numeric,"
+	"	description = nullif($13, ''), phones = array(select jsonb_array_elements_text($14::jsonb)),"
+	"	emails = array(select jsonb_array_elements_text($15::jsonb)), tags = array(select jsonb_array_elements_text($16::jsonb)),"
+	"	custom_fields = coalesce((select jsonb_object_agg(x.k, case when c.custom_fields ->> x.k = x.v"
+	"		then c.custom_fields -> x.k else to_jsonb(x.v) end) from jsonb_each_text($17::jsonb) x (k, v)), '{}')"
 	" where c.id = $1::uuid";
 
 /* A number of people: digits alone. */
@@ -97,16 +86,15 @@ static int add_save(struct form *f, struct db_batch *b, struct sv id, bool make)
 	struct sv domain = form_text(f, "domain"), street = form_text(f, "street");
 	struct sv city = form_text(f, "city"), state = form_text(f, "state");
 	struct sv postal = form_text(f, "postal_code"), country = form_text(f, "country");
-	struct sv people = form_count(f, "employee_count");
-	struct sv revenue = form_money(f, "annual_revenue");
+	struct sv people = form_count(f, "employee_count"), revenue = form_money(f, "annual_revenue");
 	struct sv text = form_text(f, "description"), phones = form_lines(f, "phones");
 	struct sv emails = form_lines(f, "emails"), tags = form_words(f, "tags");
 	struct sv custom = form_custom(f);
 
 	return db_add(b, make ? insert_sql : update_sql, DB_S(id), DB_S(name), DB_S(industry),
-		      DB_S(website), DB_S(domain), DB_S(street), DB_S(city), DB_S(state),
-		      DB_S(postal), DB_S(country), DB_S(people), DB_S(revenue), DB_S(text),
-		      DB_S(phones), DB_S(emails), DB_S(tags), DB_S(custom));
+		      DB_S(website), DB_S(domain), DB_S(street), DB_S(city), DB_S(state), DB_S(postal),
+		      DB_S(country), DB_S(people), DB_S(revenue), DB_S(text), DB_S(phones), DB_S(emails),
+		      DB_S(tags), DB_S(custom));
 }
 
 static enum status save(struct http_request *rq, struct http_response *rs, struct sv id, bool make,

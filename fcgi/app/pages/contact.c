@@ -7,25 +7,19 @@
 static int add_contact(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
-		"select c.id, internal.person(c.first_name, c.last_name, coalesce(c.phones[1],"
-		" c.emails[1])) as name,"
-		" internal.initials(c.first_name, c.last_name, c.emails[1]) as initials,"
-		" c.phones, c.emails, c.tags, c.source,"
+		"select c.id, internal.person(c.first_name, c.last_name, coalesce(c.phones[1], c.emails[1])) as name,"
+		" internal.initials(c.first_name, c.last_name, c.emails[1]) as initials, c.phones, c.emails, c.tags, c.source,"
 		" c.description, c.opt_in_status, co.id as company_id, co.name as company,"
-		" a.id as assignee_id, internal.person(a.first_name, a.last_name, a.email) as"
-		" assignee,"
+		" a.id as assignee_id, internal.person(a.first_name, a.last_name, a.email) as assignee,"
 		" internal.initials(a.first_name, a.last_name, a.email) as assignee_initials,"
-		" (select jsonb_agg(jsonb_build_object('key', replace(k, '_', ' '), 'value', v)"
-		" order by k)"
-		" from jsonb_each_text(c.custom_fields) f (k, v)) as custom,"
+		" (select jsonb_agg(jsonb_build_object('key', replace(k, '_', ' '), 'value', v) order by k)"
+		"	from jsonb_each_text(c.custom_fields) f (k, v)) as custom,"
 		" replace(c.phones[1], '+', '') as whatsapp,"
 		" internal.shown_time(c.created_at, (select internal.my_zone())) as added,"
 		" internal.shown_time(c.updated_at, (select internal.my_zone())) as changed"
 		" from contacts c"
-		" left join companies co on co.organization_id = c.organization_id and co.id ="
-		" c.company_id"
-		" left join profiles a on a.organization_id = c.organization_id and a.id ="
-		" c.assignee_id"
+		" left join companies co on co.organization_id = c.organization_id and co.id = c.company_id"
+		" left join profiles a on a.organization_id = c.organization_id and a.id = c.assignee_id"
 		" where c.id = $1::uuid", DB_S(id));
 }
 
@@ -33,24 +27,18 @@ static int add_deals(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
 		"select d.id, d.title, internal.shown_money(d.value, d.currency) as amount,"
-		" internal.stage_name(d.pipeline_id, d.stage) as stage, d.won_at is not null as"
-		" won, d.lost_at is not null as lost"
-		" from deals d where d.contact_id = $1::uuid order by d.created_at desc limit"
-		" 20", DB_S(id));
+		" internal.stage_name(d.pipeline_id, d.stage) as stage, d.won_at is not null as won, d.lost_at is not null as lost"
+		" from deals d where d.contact_id = $1::uuid order by d.created_at desc limit 20", DB_S(id));
 }
 
 static int add_conversations(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
-		"select c.id, c.status, c.last_message_preview as preview, c.unread_count,"
-		" coalesce(a.name, 'Conversation') as channel,"
-		" c.status = 'CLOSED' as closed, internal.shown_time(c.last_message_at, (select"
-		" internal.my_zone())) as shown"
+		"select c.id, c.status, c.last_message_preview as preview, c.unread_count, coalesce(a.name, 'Conversation') as channel,"
+		" c.status = 'CLOSED' as closed, internal.shown_time(c.last_message_at, (select internal.my_zone())) as shown"
 		" from conversations c"
-		" left join channel_accounts a on a.organization_id = c.organization_id and a.id"
-		" = c.channel_account_id"
-		" where c.contact_id = $1::uuid order by c.last_message_at desc nulls last limit"
-		" 10", DB_S(id));
+		" left join channel_accounts a on a.organization_id = c.organization_id and a.id = c.channel_account_id"
+		" where c.contact_id = $1::uuid order by c.last_message_at desc nulls last limit 10", DB_S(id));
 }
 
 /* What goes with the contact, for the question before deleting (CON-9, CON-10). */
@@ -58,8 +46,7 @@ static int add_losses(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
 		"select (select count(*) from deals d where d.contact_id = $1::uuid) as deals,"
-		" (select count(*) from conversations c where c.contact_id = $1::uuid) as"
-		" conversations,"
+		" (select count(*) from conversations c where c.contact_id = $1::uuid) as conversations,"
 		" (select count(*) from notes n where n.contact_id = $1::uuid) as notes", DB_S(id));
 }
 

@@ -15,19 +15,14 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 	web_me(rq, b);
 	if (id.n)
 		row = db_add(b,
-			"select c.*, co.name as company, (select"
-			" jsonb_agg(jsonb_build_object('key', k, 'value', v) order by k)"
-			" from jsonb_each_text(c.custom_fields) x (k, v)) as custom, true as"
-			" exists,"
-			" internal.person(c.first_name, c.last_name, coalesce(c.phones[1],"
-			" c.emails[1])) as name"
-			" from contacts c left join companies co on co.organization_id ="
-			" c.organization_id"
+			"select c.*, co.name as company, (select jsonb_agg(jsonb_build_object('key', k, 'value', v) order by k)"
+			" from jsonb_each_text(c.custom_fields) x (k, v)) as custom, true as exists,"
+			" internal.person(c.first_name, c.last_name, coalesce(c.phones[1], c.emails[1])) as name"
+			" from contacts c left join companies co on co.organization_id = c.organization_id"
 			" and co.id = c.company_id where c.id = $1::uuid", DB_S(id));
 	team = db_add(b,
 		"select p.id, internal.person(p.first_name, p.last_name, p.email) as name,"
-		" p.id = coalesce($1::uuid, (select c.assignee_id from contacts c where c.id ="
-		" $2::uuid and not $3)) as selected"
+		" p.id = coalesce($1::uuid, (select c.assignee_id from contacts c where c.id = $2::uuid and not $3)) as selected"
 		" from profiles p where p.is_active order by lower(p.first_name), p.id limit 500",
 		DB_OPT(f ? http_form(rq, "assignee_id") : SV_NONE), DB_OPT(id), DB_B(f != NULL));
 	if (db_run(b, e))
@@ -67,39 +62,32 @@ enum status contact_edit(struct http_request *rq, struct http_response *rs, stru
  * nothing was picked; a name that no company has makes one (CON-7). A custom
  * value that reads the same keeps its type, so that a number stays one.
  */
-#define COMPANY_SQL \
-	"with found as (select co.id from companies co where lower(co.name) = lower($12)" \
-	" and $5::uuid is null order by co.created_at, co.id limit 1)," \
-	" made as (insert into companies (name) select $12 where $12 <> '' and $5::uuid is null" \
-	" and not exists (select from found) returning id)," \
-	" company as (select coalesce($5::uuid, (select id from found), (select id from made))" \
-	" as id),"
+#define COMPANY_SQL                                                                               \
+	"with found as (select co.id from companies co where lower(co.name) = lower($12)"         \
+	"	and $5::uuid is null order by co.created_at, co.id limit 1),"                     \
+	" made as (insert into companies (name) select $12 where $12 <> '' and $5::uuid is null"  \
+	"	and not exists (select from found) returning id),"                                \
+	" company as (select coalesce($5::uuid, (select id from found), (select id from made)) as id),"
 
 static const char insert_sql[] = COMPANY_SQL
 	" words as (select array(select jsonb_array_elements_text($4::jsonb)) as tags,"
-	" array(select jsonb_array_elements_text($6::jsonb)) as phones,"
-	" array(select jsonb_array_elements_text($7::jsonb)) as emails)"
-	" insert into contacts (id, first_name, last_name, tags, company_id, phones, emails,"
-	" source, description,"
-	" opt_in_status, custom_fields, assignee_id)"
-	" select $1::uuid, nullif($2, ''), nullif($3, ''), w.tags, co.id, w.phones, w.emails,"
-	" nullif($8, ''), nullif($9, ''),"
-	" $10::boolean, $11::jsonb, $13::uuid from words w, company co"
+	"	array(select jsonb_array_elements_text($6::jsonb)) as phones,"
+	"	array(select jsonb_array_elements_text($7::jsonb)) as emails)"
+	" insert into contacts (id, first_name, last_name, tags, company_id, phones, emails, source, description,"
+	"	opt_in_status, custom_fields, assignee_id)"
+	" select $1::uuid, nullif($2, ''), nullif($3, ''), w.tags, co.id, w.phones, w.emails, nullif($8, ''), nullif($9, ''),"
+	"	$10::boolean, $11::jsonb, $13::uuid from words w, company co"
 	" on conflict (organization_id, id) do nothing";
 
 static const char update_sql[] = COMPANY_SQL
 	" words as (select array(select jsonb_array_elements_text($4::jsonb)) as tags,"
-	" array(select jsonb_array_elements_text($6::jsonb)) as phones,"
-	" array(select jsonb_array_elements_text($7::jsonb)) as emails)"
-	" update contacts c set first_name = nullif($2, ''), last_name = nullif($3, ''), tags ="
-	" w.tags, company_id = co.id,"
-	" phones = w.phones, emails = w.emails, source = nullif($8, ''), description ="
-	" nullif($9, ''),"
-	" opt_in_status = $10::boolean, assignee_id = $13::uuid,"
-	" custom_fields = coalesce((select jsonb_object_agg(x.k, case when c.custom_fields ->>"
-	" x.k = x.v"
-	" then c.custom_fields -> x.k else to_jsonb(x.v) end) from jsonb_each_text($11::jsonb)"
-	" x (k, v)), '{}')"
+	"	array(select jsonb_array_elements_text($6::jsonb)) as phones,"
+	"	array(select jsonb_array_elements_text($7::jsonb)) as emails)"
+	" update contacts c set first_name = nullif($2, ''), last_name = nullif($3, ''), tags = w.tags, company_id = co.id,"
+	"	phones = w.phones, emails = w.emails, source = nullif($8, ''), description = nullif($9, ''),"
+	"	opt_in_status = $10::boolean, assignee_id = $13::uuid,"
+	"	custom_fields = coalesce((select jsonb_object_agg(x.k, case when c.custom_fields ->> x.k = x.v"
+	"		then c.custom_fields -> x.k else to_jsonb(x.v) end) from jsonb_each_text($11::jsonb) x (k, v)), '{}')"
 	" from words w, company co where c.id = $1::uuid";
 
 static int add_save(struct form *f, struct db_batch *b, struct sv id, bool make)
@@ -114,11 +102,10 @@ static int add_save(struct form *f, struct db_batch *b, struct sv id, bool make)
 
 	tmpl_set_bool(f->values, "opt_in_status", opt_in);
 	if (!first.n && !last.n && sv_eq(phones, SV("[]")) && sv_eq(emails, SV("[]")))
-		form_error(f, "first_name",
-			   SV("Write a name, a phone number or an e-mail address"));
-	return db_add(b, make ? insert_sql : update_sql, DB_S(id), DB_S(first), DB_S(last),
-		      DB_S(tags), DB_S(company), DB_S(phones), DB_S(emails), DB_S(source),
-		      DB_S(text), DB_B(opt_in), DB_S(custom), DB_S(name), DB_S(assignee));
+		form_error(f, "first_name", SV("Write a name, a phone number or an e-mail address"));
+	return db_add(b, make ? insert_sql : update_sql, DB_S(id), DB_S(first), DB_S(last), DB_S(tags),
+		      DB_S(company), DB_S(phones), DB_S(emails), DB_S(source), DB_S(text), DB_B(opt_in),
+		      DB_S(custom), DB_S(name), DB_S(assignee));
 }
 
 static enum status save(struct http_request *rq, struct http_response *rs, struct sv id, bool make,

@@ -19,44 +19,42 @@ static const struct list_kind contacts = { "/contacts", sorts, kept };
 
 /* Name in either order, digits of a phone, e-mail, tag (one index), or the
  * company's name (CON-17..21, CON-24, CON-25). */
-static void search(struct query *q, struct sv term)
+static void match(struct query *q, struct http_request *rq)
 {
-	if (!term.n)
-		return;
-	query_with(q, " and (t.search_text like internal.search_pattern(", DB_S(term));
-	query_with(q,
-		   ") or t.company_id = any (array(select co.id from companies co where"
-			" co.search_text like"
-		   " internal.search_pattern(", DB_S(term));
-	query_add(q, ") limit 200)))");
-}
+	struct sv term = sv_trim(http_query(rq, "q")), tag = http_query(rq, "tag");
 
-static void filter(struct query *q, struct http_request *rq)
-{
-	struct sv tag = http_query(rq, "tag"), assignee = http_query(rq, "assignee");
-
-	search(q, sv_trim(http_query(rq, "q")));
+	if (term.n) {
+		query_with(q, " and (t.search_text like internal.search_pattern(", DB_S(term));
+		query_with(q, ") or t.company_id = any (array(select internal.find_companies(",
+			   DB_S(term));
+		query_add(q, ", null, 200))))");
+	}
 	if (tag.n) {
 		query_with(q, " and t.tags @> array[", DB_S(tag));
 		query_add(q, "::text]");
 	}
-	if (sv_eq(assignee, SV("none")))
+}
+
+static void filter(struct query *q, struct http_request *rq)
+{
+	struct sv assignee = http_query(rq, "assignee");
+
+	if (sv_eq(assignee, SV("none"))) {
 		query_add(q, " and t.assignee_id is null");
-	else if (uuid_valid(assignee)) {
+	} else if (uuid_valid(assignee)) {
 		query_with(q, " and t.assignee_id = ", DB_S(assignee));
 		query_add(q, "::uuid");
 	}
 }
+
+static const struct list_search search = { "contacts", "internal.find_contacts", match, filter };
 
 static int add_rows(const struct list *l, struct db_batch *b)
 {
 	struct query q;
 
 	query_init(&q, l->rq->arena);
-	list_begin(l, &q);
-	query_add(&q, "t.* from contacts t where true");
-	filter(&q, l->rq);
-	list_end(l, &q);
+	list_search(l, &q, &search);
 	query_add(&q,
 		"select p.id, p.k::text as k, p.total, p.phones[1] as phone, p.emails[1] as"
 		" email, p.tags[1:4] as tags,"
@@ -85,18 +83,6 @@ static int add_rows(const struct list *l, struct db_batch *b)
 	return query_run(&q, b);
 }
 
-static int add_count(struct http_request *rq, struct db_batch *b)
-{
-	struct query q;
-
-	query_init(&q, rq->arena);
-	list_count_begin(&q);
-	query_add(&q, "select from contacts t where true");
-	filter(&q, rq);
-	list_count_end(&q);
-	return query_run(&q, b);
-}
-
 enum status contacts_page(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
@@ -108,7 +94,7 @@ enum status contacts_page(struct http_request *rq, struct http_response *rs, str
 	web_me(rq, b);
 	list_init(&l, rq, &contacts);
 	rows = add_rows(&l, b);
-	count = add_count(rq, b);
+	count = list_search_count(rq, b, &search);
 	if (!fragment) {
 		team = team_add(b, http_query(rq, "assignee"));
 		tags = db_add(b,
@@ -142,7 +128,7 @@ enum status contacts_options(struct http_request *rq, struct http_response *rs, 
 		" concat_ws(' · ', co.name, coalesce(t.emails[1], t.phones[1])) as detail"
 		" from contacts t left join companies co on co.organization_id ="
 		" t.organization_id and co.id = t.company_id"
-		" where t.search_text like internal.search_pattern($1) order by"
+		" where t.id = any (array(select internal.find_contacts($1, null, 200))) order by"
 		" t.full_name_search, t.id limit 8",
 		DB_S(sv_trim(http_query(rq, "q"))));
 

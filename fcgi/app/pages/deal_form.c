@@ -9,33 +9,25 @@ static int add_stages(struct db_batch *b, struct sv id, struct sv chosen)
 {
 	return db_add(b,
 		"with deal as (select d.pipeline_id, d.stage from deals d where d.id = $1::uuid)"
-		" select p.name, (select jsonb_agg(jsonb_build_object('value', p.id || ':' || (s"
-		" ->> 'id'), 'name', s ->> 'name',"
-		" 'selected', case when $2 <> '' then p.id || ':' || (s ->> 'id') = $2"
-		" when exists (select from deal) then exists (select from deal where"
-		" deal.pipeline_id = p.id"
-		" and deal.stage = s ->> 'id')"
-		" else p.is_default and n = 1 end) order by n)"
-		" from jsonb_array_elements(p.stages) with ordinality e (s, n)) as stages"
-		" from pipelines p order by p.is_default desc, lower(p.name),"
-		" p.id", DB_OPT(id), DB_S(chosen));
+		" select p.name, (select jsonb_agg(jsonb_build_object('value', p.id || ':' || (s ->> 'id'), 'name', s ->> 'name',"
+		"	'selected', case when $2 <> '' then p.id || ':' || (s ->> 'id') = $2"
+		"		when exists (select from deal) then exists (select from deal where deal.pipeline_id = p.id"
+		"			and deal.stage = s ->> 'id')"
+		"		else p.is_default and n = 1 end) order by n)"
+		"	from jsonb_array_elements(p.stages) with ordinality e (s, n)) as stages"
+		" from pipelines p order by p.is_default desc, lower(p.name), p.id", DB_OPT(id), DB_S(chosen));
 }
 
 static int add_record(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
-		"select d.id, d.title, d.description, trim_scale(d.value) as value, d.currency,"
-		" trim_scale(d.probability) as probability,"
-		" d.contact_id, d.company_id, d.expected_close_date, d.source, d.tags,"
-		" d.discard_reason, co.name as company,"
-		" internal.person(c.first_name, c.last_name, coalesce(c.phones[1], c.emails[1]))"
-		" as contact,"
+		"select d.id, d.title, d.description, trim_scale(d.value) as value, d.currency, trim_scale(d.probability) as probability,"
+		" d.contact_id, d.company_id, d.expected_close_date, d.source, d.tags, d.discard_reason, co.name as company,"
+		" internal.person(c.first_name, c.last_name, coalesce(c.phones[1], c.emails[1])) as contact,"
 		" (select jsonb_agg(jsonb_build_object('key', k, 'value', v) order by k)"
-		" from jsonb_each_text(d.custom_fields) x (k, v)) as custom"
-		" from deals d left join contacts c on c.organization_id = d.organization_id and"
-		" c.id = d.contact_id"
-		" left join companies co on co.organization_id = d.organization_id and co.id ="
-		" d.company_id"
+		"	from jsonb_each_text(d.custom_fields) x (k, v)) as custom"
+		" from deals d left join contacts c on c.organization_id = d.organization_id and c.id = d.contact_id"
+		" left join companies co on co.organization_id = d.organization_id and co.id = d.company_id"
 		" where d.id = $1::uuid", DB_S(id));
 }
 
@@ -46,16 +38,12 @@ static int add_beginning(struct http_request *rq, struct db_batch *b)
 
 	return db_add(b,
 		"select o.currency, c.id as contact_id, co.id as company_id, co.name as company,"
-		" case when c.id is not null then internal.person(c.first_name, c.last_name,"
-		" coalesce(c.phones[1], c.emails[1])) end"
-		" as contact"
-		" from organizations o left join contacts c on c.organization_id = o.id and c.id"
-		" = $1::uuid"
-		" left join companies co on co.organization_id = o.id and co.id ="
-		" coalesce($2::uuid, c.company_id)"
+		" case when c.id is not null then internal.person(c.first_name, c.last_name, coalesce(c.phones[1], c.emails[1])) end"
+		"	as contact"
+		" from organizations o left join contacts c on c.organization_id = o.id and c.id = $1::uuid"
+		" left join companies co on co.organization_id = o.id and co.id = coalesce($2::uuid, c.company_id)"
 		" where o.id = auth.org()",
-		DB_S(uuid_valid(contact) ? contact : SV_NONE),
-		DB_S(uuid_valid(company) ? company : SV_NONE));
+		DB_S(uuid_valid(contact) ? contact : SV_NONE), DB_S(uuid_valid(company) ? company : SV_NONE));
 }
 
 static int add_team(struct db_batch *b, struct sv id, const struct form *f)
@@ -63,7 +51,7 @@ static int add_team(struct db_batch *b, struct sv id, const struct form *f)
 	return db_add(b,
 		"select p.id, internal.person(p.first_name, p.last_name, p.email) as name,"
 		" p.id = case when $3 then $1::uuid when $2::uuid is null then auth.uid()"
-		" else (select d.owner_id from deals d where d.id = $2::uuid) end as selected"
+		"	else (select d.owner_id from deals d where d.id = $2::uuid) end as selected"
 		" from profiles p where p.is_active order by lower(p.first_name), p.id limit 500",
 		DB_OPT(f ? http_form(f->rq, "owner_id") : SV_NONE), DB_OPT(id), DB_B(f != NULL));
 }
@@ -111,46 +99,37 @@ enum status deal_edit(struct http_request *rq, struct http_response *rs, struct 
 }
 
 /* $17 is the company as typed; a name that no company has makes one. */
-#define COMPANY_SQL \
-	"with found as (select co.id from companies co where lower(co.name) = lower($17)" \
-	" and $9::uuid is null order by co.created_at, co.id limit 1)," \
-	" made as (insert into companies (name) select $17 where $17 <> '' and $9::uuid is null" \
-	" and not exists (select from found) returning id)," \
-	" company as (select coalesce($9::uuid, (select id from found), (select id from made))" \
-	" as id)"
+#define COMPANY_SQL                                                                               \
+	"with found as (select co.id from companies co where lower(co.name) = lower($17)"         \
+	"	and $9::uuid is null order by co.created_at, co.id limit 1),"                     \
+	" made as (insert into companies (name) select $17 where $17 <> '' and $9::uuid is null"  \
+	"	and not exists (select from found) returning id),"                                \
+	" company as (select coalesce($9::uuid, (select id from found), (select id from made)) as id)"
 
 static const char insert_sql[] = COMPANY_SQL
-	" insert into deals (id, title, description, value, currency, probability, pipeline_id,"
-	" stage, company_id, contact_id,"
-	" owner_id, expected_close_date, source, tags, custom_fields, discard_reason)"
-	" select $1::uuid, $2, nullif($3, ''), coalesce(nullif($4, '')::numeric, 0), $5,"
-	" nullif($6, '')::numeric, $7::uuid, $8,"
-	" company.id, $10::uuid, $11::uuid, nullif($12, '')::date, nullif($13, ''),"
-	" array(select jsonb_array_elements_text($14::jsonb)), $15::jsonb, nullif($16, '') from"
-	" company"
+	" insert into deals (id, title, description, value, currency, probability, pipeline_id, stage, company_id, contact_id,"
+	"	owner_id, expected_close_date, source, tags, custom_fields, discard_reason)"
+	" select $1::uuid, $2, nullif($3, ''), coalesce(nullif($4, '')::numeric, 0), $5, nullif($6, '')::numeric, $7::uuid, $8,"
+	"	company.id, $10::uuid, $11::uuid, nullif($12, '')::date, nullif($13, ''),"
+	"	array(select jsonb_array_elements_text($14::jsonb)), $15::jsonb, nullif($16, '') from company"
 	" on conflict (organization_id, id) do nothing";
 
 /* A probability that was left as it was follows the stage (DEA-19, DEA-35). */
 static const char update_sql[] = COMPANY_SQL
-	" update deals d set title = $2, description = nullif($3, ''), value ="
-	" coalesce(nullif($4, '')::numeric, 0),"
-	" currency = $5, probability = coalesce(nullif($6, '')::numeric, d.probability),"
-	" pipeline_id = $7::uuid, stage = $8,"
-	" company_id = company.id, contact_id = $10::uuid, owner_id = $11::uuid,"
-	" expected_close_date = nullif($12, '')::date, source = nullif($13, ''),"
-	" tags = array(select jsonb_array_elements_text($14::jsonb)), discard_reason ="
-	" nullif($16, ''),"
-	" won_at = case when d.stage = $8 and d.pipeline_id = $7::uuid then d.won_at end,"
-	" lost_at = case when d.stage = $8 and d.pipeline_id = $7::uuid then d.lost_at end,"
-	" custom_fields = coalesce((select jsonb_object_agg(x.k, case when d.custom_fields ->>"
-	" x.k = x.v"
-	" then d.custom_fields -> x.k else to_jsonb(x.v) end) from jsonb_each_text($15::jsonb)"
-	" x (k, v)), '{}')"
+	" update deals d set title = $2, description = nullif($3, ''), value = coalesce(nullif($4, '')::numeric, 0),"
+	"	currency = $5, probability = coalesce(nullif($6, '')::numeric, d.probability), pipeline_id = $7::uuid, stage = $8,"
+	"	company_id = company.id, contact_id = $10::uuid, owner_id = $11::uuid,"
+	"	expected_close_date = nullif($12, '')::date, source = nullif($13, ''),"
+	"	tags = array(select jsonb_array_elements_text($14::jsonb)), discard_reason = nullif($16, ''),"
+	"	won_at = case when d.stage = $8 and d.pipeline_id = $7::uuid then d.won_at end,"
+	"	lost_at = case when d.stage = $8 and d.pipeline_id = $7::uuid then d.lost_at end,"
+	"	custom_fields = coalesce((select jsonb_object_agg(x.k, case when d.custom_fields ->> x.k = x.v"
+	"		then d.custom_fields -> x.k else to_jsonb(x.v) end) from jsonb_each_text($15::jsonb) x (k, v)), '{}')"
 	" from company where d.id = $1::uuid";
 
 struct input {
-	struct sv title, text, value, currency, probability, pipeline, stage;
-	struct sv company, contact, owner, close, source, tags, custom, reason, company_name;
+	struct sv title, text, value, currency, probability, pipeline, stage, company, contact, owner;
+	struct sv close, source, tags, custom, reason, company_name;
 };
 
 /* What the form needs (DEA-24): title, contact, stage, value. */

@@ -9,19 +9,14 @@
 /* Won and lost times belong to the stage that the deal is in now; the trigger
  * sets them again where the new stage says so (DEA-20, DEA-66). */
 static const char move_sql[] =
-	"with was as (select d.id, d.stage, d.probability, d.discard_reason from deals d where"
-	" d.id = $1::uuid for update)"
-	" update deals d set stage = $2, probability = coalesce($3::numeric, d.probability),"
-	" won_at = null, lost_at = null,"
-	" discard_reason = nullif($4, '')"
+	"with was as (select d.id, d.stage, d.probability, d.discard_reason from deals d where d.id = $1::uuid for update)"
+	" update deals d set stage = $2, probability = coalesce($3::numeric, d.probability), won_at = null, lost_at = null,"
+	"	discard_reason = nullif($4, '')"
 	" from was where d.id = was.id and was.stage <> $2 and exists (select from pipelines p,"
-	" jsonb_array_elements(p.stages) s where p.organization_id = d.organization_id and p.id"
-	" = d.pipeline_id"
-	" and s ->> 'id' = $2)"
-	" returning d.id, d.title, d.stage, d.probability, was.stage as from_stage,"
-	" was.probability as from_probability,"
-	" internal.stage_name(d.pipeline_id, d.stage) as stage_name, d.lost_at is not null as"
-	" lost";
+	"	jsonb_array_elements(p.stages) s where p.organization_id = d.organization_id and p.id = d.pipeline_id"
+	"	and s ->> 'id' = $2)"
+	" returning d.id, d.title, d.stage, d.probability, was.stage as from_stage, was.probability as from_probability,"
+	"	internal.stage_name(d.pipeline_id, d.stage) as stage_name, d.lost_at is not null as lost";
 
 static void answer(struct http_request *rq, struct http_response *rs, const struct db_batch *b,
 		   int moved, int columns)
@@ -53,8 +48,7 @@ enum status deal_move(struct http_request *rq, struct http_response *rs, struct 
 	if (!stage.n || f.wrong)
 		return err_set(e, rq->arena, ST_BAD_INPUT, "Name the stage to move to");
 	there = db_add(b,
-		"select d.stage = $2 as same from deals d where d.id ="
-		" $1::uuid", DB_S(id), DB_S(stage));
+		"select d.stage = $2 as same from deals d where d.id = $1::uuid", DB_S(id), DB_S(stage));
 	moved = db_add(b, move_sql, DB_S(id), DB_S(stage), DB_OPT(probability),
 		       DB_S(form_text(&f, "reason")));
 	columns = deals_totals(rq, b);

@@ -82,15 +82,11 @@ static void filter_text(struct query *q, struct sv term)
 	if (!term.n)
 		return;
 	query_with(q, " and (t.title ilike internal.search_pattern(", DB_S(term));
+	query_with(q, ") or t.contact_id = any (array(select internal.find_contacts(", DB_S(term));
 	query_with(q,
-		   ") or t.contact_id = any (array(select c.id from contacts c where"
-			" c.search_text like"
-		   " internal.search_pattern(", DB_S(term));
-	query_with(q,
-		   ") limit 500)) or t.company_id = any (array(select c.id from companies c"
-			" where c.search_text like"
-		   " internal.search_pattern(", DB_S(term));
-	query_add(q, ") limit 500)))");
+		   ", null, 2000))) or t.company_id = any (array(select internal.find_companies(",
+		   DB_S(term));
+	query_add(q, ", null, 500))))");
 }
 
 void deals_filter(struct query *q, struct http_request *rq)
@@ -119,13 +115,13 @@ static void add_totals(struct query *q, struct http_request *rq)
 	query_add(q,
 		  ", totals as (select t.stage, t.currency, count(*) as n, sum(t.value) as amount"
 		  " from pipe join deals t on t.pipeline_id = pipe.id where t.contact_id is not"
-			" null");
+		  " null");
 	deals_filter(q, rq);
 	query_add(q,
 		  " group by t.stage, t.currency),"
 		  " sums as (select t.stage, sum(t.n)::bigint as n,"
 		  " string_agg(internal.shown_money(t.amount, t.currency), ' + ' order by"
-			" t.amount desc) as amount"
+		  " t.amount desc) as amount"
 		  " from totals t group by t.stage)");
 }
 
@@ -137,10 +133,9 @@ int deals_totals(struct http_request *rq, struct db_batch *b)
 	deals_pipe(&q, rq);
 	add_totals(&q, rq);
 	query_add(&q,
-		  " select s ->> 'id' as id, coalesce(x.n, 0) as count, coalesce(x.amount, '')"
-			" as amount"
-		  " from pipe cross join jsonb_array_elements(pipe.stages) with ordinality e (s,"
-			" place)"
+		  " select s ->> 'id' as id, coalesce(x.n, 0) as count,"
+		  " coalesce(x.amount, '') as amount from pipe"
+		  " cross join jsonb_array_elements(pipe.stages) with ordinality e (s, place)"
 		  " left join sums x on x.stage = s ->> 'id' order by e.place");
 	return query_run(&q, b);
 }
@@ -153,21 +148,20 @@ static int add_board(struct http_request *rq, struct db_batch *b)
 	deals_pipe(&q, rq);
 	add_totals(&q, rq);
 	query_add(&q,
-		  " select s ->> 'id' as id, s ->> 'name' as name, s ->> 'color' as color, s ->>"
-			" 'type' as type,"
-		  " s ->> 'type' = 'lost' as is_lost, s ->> 'type' = 'won' as is_won,"
+		  " select s ->> 'id' as id, s ->> 'name' as name, s ->> 'color' as color,"
+		  " s ->> 'type' = 'lost' as is_lost,"
 		  " coalesce(x.n, 0) as count, x.amount, cards.list as cards,"
 		  " case when x.n > " CARDS_SQL " then cards.list -> -1 ->> 'place' end as more"
-		  " from pipe cross join jsonb_array_elements(pipe.stages) with ordinality e (s,"
-			" place)"
+		  " from pipe"
+		  " cross join jsonb_array_elements(pipe.stages) with ordinality e (s, place)"
 		  " left join sums x on x.stage = s ->> 'id'"
-		  " cross join lateral (select jsonb_agg(to_jsonb(c)) as list from (select"
-			" " DEAL_CARD
-		  " from deals t" DEAL_JOINS
-		  " where t.pipeline_id = pipe.id and t.stage = s ->> 'id' and t.contact_id is"
-			" not null");
+		  " cross join lateral (select jsonb_agg(to_jsonb(c)) as list from ("
+		  "select " DEAL_CARD " from (select t.* from deals t"
+		  " where t.pipeline_id = pipe.id and t.stage = s ->> 'id'"
+		  " and t.contact_id is not null");
 	deals_filter(&q, rq);
-	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS_SQL ") c) cards");
+	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS_SQL ") t"
+		      DEAL_JOINS " order by t.stage_entered_at desc, t.id desc) c) cards");
 	query_with(&q, " where coalesce(", DB_S(http_query(rq, "stage")));
 	query_add(&q, "::text, '') in ('', s ->> 'id') order by e.place");
 	return query_run(&q, b);
@@ -196,17 +190,16 @@ enum status deals_cards(struct http_request *rq, struct http_response *rs, struc
 		return err_set(e, rq->arena, ST_BAD_INPUT, "There is no such place in a column");
 	query_init(&q, rq->arena);
 	deals_pipe(&q, rq);
-	query_add(&q, " select " DEAL_CARD 
-		      " from pipe join deals t on t.pipeline_id = pipe.id" DEAL_JOINS
-		      " where t.contact_id is not null");
+	query_add(&q, " select " DEAL_CARD " from (select t.* from pipe"
+		      " join deals t on t.pipeline_id = pipe.id where t.contact_id is not null");
 	query_with(&q, " and t.stage = ", DB_S(http_query(rq, "column")));
-	query_with(&q, " and (t.stage_entered_at, t.id) < (timestamptz 'epoch' + interval '1"
-		" microsecond' * ",
-		   DB_I(at));
+	query_with(&q, " and (t.stage_entered_at, t.id) < (timestamptz 'epoch'"
+		       " + interval '1 microsecond' * ", DB_I(at));
 	query_with(&q, "::bigint, ", DB_S(id));
 	query_add(&q, "::uuid)");
 	deals_filter(&q, rq);
-	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS_SQL);
+	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS_SQL ") t"
+		      DEAL_JOINS " order by t.stage_entered_at desc, t.id desc");
 	cards = query_run(&q, b);
 	if (db_run(b, e))
 		return e->status;
@@ -248,7 +241,7 @@ static int add_rows(const struct list *l, struct db_batch *b)
 		" t.stage) as stage_name,"
 		      " t.won_at is not null as won, t.lost_at is not null as lost, " DEAL_CARD
 		      " from page p cross join lateral (select p.*)"
-			" t" DEAL_JOINS " where p.rn <= 50");
+		      " t" DEAL_JOINS " where p.rn <= 50");
 	list_order(l, &q);
 	return query_run(&q, b);
 }

@@ -11,8 +11,8 @@
 #include "file/file.h"
 
 static const char *const shown_types[] = {
-	"image/jpeg", "image/png", "image/gif", "image/webp",
-	"audio/ogg",  "audio/mpeg", "audio/mp4", "audio/aac", "audio/wav", "audio/webm",
+	"image/jpeg", "image/png", "image/gif", "image/webp", "audio/ogg",
+	"audio/mpeg", "audio/mp4", "audio/aac", "audio/wav",  "audio/webm",
 };
 
 static bool is_shown(struct sv type)
@@ -33,7 +33,8 @@ static struct sv disposition(struct arena *a, bool shown, struct sv name)
 	for (size_t i = 0; i < name.n; i++) {
 		unsigned char c = (unsigned char)name.p[i];
 
-		buf_addc(&out, c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '%' ? '_' : (char)c);
+		buf_addc(&out,
+			 c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '%' ? '_' : (char)c);
 	}
 	buf_lit(&out, "\"; filename*=UTF-8''");
 	buf_url(&out, name);
@@ -49,7 +50,8 @@ enum status file_page(struct http_request *rq, struct http_response *rs, struct 
 
 	if (!uuid_valid(id))
 		return err_set(e, rq->arena, ST_NOT_FOUND, "This file does not exist");
-	s = db_add(b, "select organization_id, sha256, name, content_type from files where id = $1", DB_S(id));
+	s = db_add(b, "select organization_id, sha256, name, content_type from files where id = $1",
+		   DB_S(id));
 	if (db_run(b, e))
 		return e->status;
 	if (!db_rows(b, s))

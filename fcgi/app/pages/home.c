@@ -3,28 +3,32 @@
 
 /* Those who wait longest first. */
 static const char waiting_sql[] =
-	"select r.id, r.name, r.initials, r.tone, r.channel, r.icon, r.preview, r.unread_count, r.assignee,"
+	"select r.id, r.name, r.initials, r.tone, r.channel, r.icon, r.preview, r.unread_count,"
 	" app.short_time(r.last_message_at, (select app.zone())) as time"
 	" from app.conversation_rows r where r.id in (select c.id from conversations c"
 	"	where c.status in ('OPEN', 'PENDING') and c.last_message_direction = 'INBOUND'"
 	"	order by c.last_message_at limit 6)"
 	" order by r.last_message_at";
 
-/* Open stages of the default pipeline; the value stands in each deal's own currency. */
+/* Open stages of the default pipeline; values stand in the deals' own currencies. */
 static const char stages_sql[] =
-	"with sums as (select d.stage, d.currency, count(*) as n, sum(d.value) as total from deals d"
-	"	where d.pipeline_id = (select p.id from pipelines p where p.is_default) group by 1, 2),"
-	" stages as (select s.*, p.id as pipeline_id from pipelines p, jsonb_to_recordset(p.stages)"
-	"	as s (id text, name text, color text, position numeric, type text) where p.is_default)"
-	" select t.name, t.color, t.pipeline_id, coalesce(sum(s.n), 0)::bigint as deals,"
-	" coalesce(string_agg(app.money(s.total, s.currency), ' + ' order by s.total desc), '–') as value,"
+	"with sums as (select d.stage, d.currency, count(*) as n, sum(d.value) as total"
+	"	from deals d where d.pipeline_id = (select p.id from pipelines p where p.is_default)"
+	"	group by 1, 2),"
+	" stages as (select s.* from pipelines p, jsonb_to_recordset(p.stages)"
+	"	as s (id text, name text, color text, position numeric, type text)"
+	"	where p.is_default)"
+	" select t.name, t.color, coalesce(sum(s.n), 0)::bigint as deals,"
+	" coalesce(string_agg(internal.shown_money(s.total, s.currency), ' + ' order by s.total desc), '–')"
+	"	as value,"
 	" round(coalesce(sum(s.total), 0))::bigint as amount,"
 	" greatest(1, round(max(coalesce(sum(s.total), 0)) over ()))::bigint as most"
 	" from stages t left join sums s on s.stage = t.id where t.type = 'open'"
-	" group by t.id, t.name, t.color, t.position, t.pipeline_id order by t.position";
+	" group by t.id, t.name, t.color, t.position order by t.position";
 
 static const char bookings_sql[] =
-	"select b.id, b.title, b.guest_name, initcap(app.day_name((b.start_date_time at time zone z.name)::date, z.name)) as day,"
+	"select b.id, b.title, b.guest_name,"
+	" app.day_name((b.start_date_time at time zone z.name)::date, z.name) as day,"
 	" to_char(b.start_date_time at time zone z.name, 'HH24:MI') as clock,"
 	" to_char(b.end_date_time at time zone z.name, 'HH24:MI') as until"
 	" from (select app.zone() as name offset 0) z, bookings b"
@@ -34,23 +38,30 @@ static const char bookings_sql[] =
 
 /* Among the last few hundred, so that a flood of messages costs nothing here. */
 static const char events_sql[] =
-	"select l.label, l.icon, coalesce(e.data ->> 'title', e.data ->> 'name', e.data ->> 'guest_name',"
-	"	nullif(trim(coalesce(e.data ->> 'first_name', '') || ' ' || coalesce(e.data ->> 'last_name', '')), ''),"
-	"	left(e.data ->> 'content', 100), app.person(k.first_name, k.last_name, k.phones, k.emails)) as subject,"
-	" case e.record_type when 'deal' then '/deals/' when 'contact' then '/contacts/' when 'company' then '/companies/'"
-	"	when 'conversation' then '/inbox/' end || e.record_id as href,"
+	"select l.label, l.icon, coalesce(e.data ->> 'title', e.data ->> 'name',"
+	"	e.data ->> 'guest_name', nullif(trim(coalesce(e.data ->> 'first_name', '') || ' '"
+	"		|| coalesce(e.data ->> 'last_name', '')), ''), left(e.data ->> 'content', 100),"
+	"	app.person(k.first_name, k.last_name, k.phones, k.emails)) as subject,"
+	" case e.record_type when 'deal' then '/deals/' when 'contact' then '/contacts/'"
+	"	when 'company' then '/companies/' when 'conversation' then '/inbox/' end"
+	"	|| e.record_id as href,"
 	" app.short_time(e.created_at, (select app.zone())) as time,"
-	" app.person(p.first_name, p.last_name, null, array[p.email]) as actor, e.actor_id is not null as has_actor"
+	" app.person(p.first_name, p.last_name, null, array[p.email]) as actor,"
+	" e.actor_id is not null as has_actor"
 	" from (select v.* from events v where v.seq is not null order by v.seq desc limit 300) e"
-	" join (values ('contact.created', 'New contact', 'user-plus'), ('company.created', 'New company', 'building'),"
-	"	('deal.created', 'New deal', 'layout-kanban'), ('deal.stage.changed', 'Deal moved', 'arrow-right'),"
-	"	('note.created', 'Note', 'note'), ('conversation.created', 'New conversation', 'message-circle'),"
-	"	('conversation.assigned', 'Conversation assigned', 'user'), ('booking.created', 'New booking', 'calendar'),"
-	"	('booking.cancelled', 'Booking cancelled', 'calendar'), ('quote.sent', 'Quote sent', 'file-invoice'),"
-	"	('quote.viewed', 'Quote viewed', 'eye'), ('quote.accepted', 'Quote accepted', 'circle-check'),"
+	" join (values ('contact.created', 'New contact', 'user-plus'),"
+	"	('company.created', 'New company', 'building'),"
+	"	('deal.created', 'New deal', 'layout-kanban'),"
+	"	('deal.stage.changed', 'Deal moved', 'arrow-right'), ('note.created', 'Note', 'note'),"
+	"	('conversation.created', 'New conversation', 'message-circle'),"
+	"	('conversation.assigned', 'Conversation assigned', 'user'),"
+	"	('booking.created', 'New booking', 'calendar'),"
+	"	('booking.cancelled', 'Booking cancelled', 'calendar'),"
+	"	('quote.sent', 'Quote sent', 'file-invoice'), ('quote.viewed', 'Quote viewed', 'eye'),"
+	"	('quote.accepted', 'Quote accepted', 'circle-check'),"
 	"	('quote.declined', 'Quote declined', 'x')) l (type, label, icon) on l.type = e.type"
-	" left join contacts k on k.organization_id = e.organization_id and e.record_type = 'conversation'"
-	"	and k.id = (e.data ->> 'contact_id')::uuid"
+	" left join contacts k on k.organization_id = e.organization_id"
+	"	and e.record_type = 'conversation' and k.id = (e.data ->> 'contact_id')::uuid"
 	" left join profiles p on p.organization_id = e.organization_id and p.id = e.actor_id"
 	" order by e.seq desc limit 8";
 

@@ -13,19 +13,19 @@
 /* ---- the list -------------------------------------------------------------- */
 
 /* $1 is the conversation that is open, $2 channel types or null. */
-#define TALK_ROWS                                                                            \
-	"select r.id, r.name, r.initials, r.tone, r.channel, r.channel_name, r.icon, r.preview," \
-	" r.outbound, r.unread_count, r.is_open, r.is_important, r.assignee_id, r.assignee,"   \
-	" app.initials(r.assignee) as assignee_initials, r.status,"                            \
-	" app.short_time(r.last_message_at, (select app.zone())) as time, r.last_message_at,"  \
-	" (extract(epoch from r.last_message_at) * 1000)::bigint as at,"                       \
-	" r.last_message_at::text || '_' || r.id as cursor,"                                   \
-	" coalesce(r.id = $1::uuid, false) as is_current"                                      \
-	" from app.conversation_rows r"                                                        \
+#define TALK_ROWS                                                                                  \
+	"select r.id, r.name, r.initials, r.tone, r.channel, r.channel_name, r.icon, r.preview,"   \
+	" r.outbound, r.unread_count, r.is_open, r.is_important, r.assignee_id, r.assignee,"       \
+	" app.initials(r.assignee) as assignee_initials, r.status,"                                \
+	" app.short_time(r.last_message_at, (select app.zone())) as time, r.last_message_at,"      \
+	" (extract(epoch from r.last_message_at) * 1000)::bigint as at,"                           \
+	" r.last_message_at::text || '_' || r.id as cursor,"                                       \
+	" coalesce(r.id = $1::uuid, false) as is_current"                                          \
+	" from app.conversation_rows r"                                                            \
 	" where ($2::text is null or r.channel_type = any (string_to_array($2, ','))) and "
 /* $3 and $4 are where the page before ended. */
-#define TALK_PAGE                                                                            \
-	" and ($3::timestamptz is null or (r.last_message_at, r.id) < ($3, $4::uuid))"         \
+#define TALK_PAGE                                                                                  \
+	" and ($3::timestamptz is null or (r.last_message_at, r.id) < ($3, $4::uuid))"             \
 	" order by r.last_message_at desc nulls last, r.id desc limit 50"
 
 static const struct view {
@@ -42,22 +42,23 @@ static const struct view {
 };
 
 /* INB-25, INB-26: a search goes over all conversations of the contacts found. */
-static const char search_sql[] = TALK_ROWS "r.search_text like app.pattern($5)" TALK_PAGE;
+static const char search_sql[] = TALK_ROWS "r.search_text like internal.search_pattern($5)" TALK_PAGE;
 
 /* Those of the named conversations that the view shows. */
 static const char some_sql[] =
-	TALK_ROWS "r.id = any ($3::uuid[]) and case when $5::text is not null then"
-		  " r.search_text like app.pattern($5) else case $4::text when 'unread' then r.unread_count > 0"
-		  " when 'mine' then r.is_open and r.assignee_id = (select auth.uid())"
-		  " when 'unassigned' then r.is_open and r.assignee_id is null"
-		  " when 'starred' then r.is_important when 'closed' then not r.is_open"
-		  " when 'all' then true else r.is_open end end";
+	TALK_ROWS "r.id = any ($3::uuid[]) and case"
+		  " when $5::text is not null then r.search_text like internal.search_pattern($5)"
+		  " else case $4::text when 'unread' then r.unread_count > 0"
+		  "	when 'mine' then r.is_open and r.assignee_id = (select auth.uid())"
+		  "	when 'unassigned' then r.is_open and r.assignee_id is null"
+		  "	when 'starred' then r.is_important when 'closed' then not r.is_open"
+		  "	when 'all' then true else r.is_open end end";
 
 /* What the address says about the list. */
 struct talk_list {
 	const struct view *view;
-	struct sv channel, q;      /* as in the address */
-	struct sv types;           /* channel types; SV_NONE = all */
+	struct sv channel, q; /* as in the address */
+	struct sv types;      /* channel types; SV_NONE = all */
 	struct sv before_at, before_id;
 };
 
@@ -81,14 +82,15 @@ static enum status read_list(struct http_request *rq, struct talk_list *l, struc
 	struct sv name = http_query(rq, "view");
 
 	*l = (struct talk_list){ .view = &views[0],
-			    .channel = http_query(rq, "channel"),
-			    .q = sv_trim(http_query(rq, "q")) };
+				 .channel = http_query(rq, "channel"),
+				 .q = sv_trim(http_query(rq, "q")) };
 	for (size_t i = 0; i < sizeof(views) / sizeof(*views); i++)
 		if (sv_eq(name, sv_from(views[i].name)))
 			l->view = &views[i];
 	/* INB-19: one WhatsApp for both ways to connect it. */
-	l->types = !l->channel.n ? SV_NONE :
-		   sv_eq(l->channel, SV("WHATSAPP")) ? SV("WHATSAPP_CLOUD,WHATSAPP_LITE") : l->channel;
+	l->types = !l->channel.n		       ? SV_NONE
+		   : sv_eq(l->channel, SV("WHATSAPP")) ? SV("WHATSAPP_CLOUD,WHATSAPP_LITE")
+						       : l->channel;
 	return read_cursor(rq, &l->before_at, &l->before_id, e);
 }
 
@@ -126,7 +128,8 @@ static struct sv list_query(struct arena *a, const struct talk_list *l, const ch
 
 static void set_views(struct arena *a, struct tmpl_value *page, const struct talk_list *l)
 {
-	struct tmpl_value *tabs = tmpl_set_list(page, "views"), *menu = tmpl_set_list(page, "more_views");
+	struct tmpl_value *tabs = tmpl_set_list(page, "views"),
+			  *menu = tmpl_set_list(page, "more_views");
 
 	for (size_t i = 0; i < sizeof(views) / sizeof(*views); i++) {
 		struct talk_list other = { .channel = l->channel };
@@ -165,14 +168,16 @@ static void set_list(struct http_request *rq, struct tmpl_value *page, const str
 }
 
 /* The channels to filter by; "WhatsApp" once. */
+static const char channels_sql[] =
+	"select k.kind as value, replace(min(app.channel_label(a.type)), ' Lite', '') as label,"
+	" bool_or(k.kind = $1) as is_current"
+	" from channel_accounts a, lateral (select case when a.type like 'WHATSAPP\\_%'"
+	"	then 'WHATSAPP' else a.type end as kind) k"
+	" where a.type not in ('SMS', 'SHRINKIT_PUSH') group by 1 order by 2";
+
 static int add_channels(struct db_batch *b, const struct talk_list *l)
 {
-	return db_add(b,
-		      "select case when type in ('WHATSAPP_CLOUD', 'WHATSAPP_LITE') then 'WHATSAPP' else type end as value,"
-		      " replace(min(app.channel_label(type)), ' Lite', '') as label,"
-		      " bool_or(case when type in ('WHATSAPP_CLOUD', 'WHATSAPP_LITE') then 'WHATSAPP' else type end = $1) as is_current"
-		      " from channel_accounts where type not in ('SMS', 'SHRINKIT_PUSH') group by 1 order by 2",
-		      DB_S(l->channel));
+	return db_add(b, channels_sql, DB_S(l->channel));
 }
 
 /* ---- one conversation ---------------------------------------------------------- */
@@ -185,59 +190,71 @@ enum status inbox_id(struct http_request *rq, struct sv *id, struct err *e)
 	return ST_OK;
 }
 
+static const char talk_sql[] =
+	"select r.id, r.contact_id, r.name, r.initials, r.tone, r.status, r.is_open,"
+	" r.is_important, r.channel, r.channel_name, r.channel_type, r.icon, r.assignee_id,"
+	" r.assignee, r.tags, r.assignee_id = auth.uid() as is_mine,"
+	" floor(extract(epoch from now() - r.last_inbound_at))::bigint as silent"
+	" from app.conversation_rows r where r.id = $1";
+
+/* The contact of the conversation $1. */
+#define CONTACT "(select v.contact_id from conversations v where v.id = $1)"
+
+static const char contact_sql[] =
+	"select k.id, k.phones, k.emails, k.tags, k.source, k.description, k.company_id,"
+	" c.name as company, app.person(k.first_name, k.last_name, k.phones, k.emails) as name,"
+	" (select json_agg(json_build_object('name', replace(f.key, '_', ' '), 'value', f.value)"
+	"	order by f.key) from jsonb_each_text(k.custom_fields) f where f.value <> '') as fields"
+	" from contacts k"
+	" left join companies c on c.organization_id = k.organization_id and c.id = k.company_id"
+	" where k.id = " CONTACT;
+
+static const char deals_sql[] =
+	"select d.id, d.title, internal.shown_money(d.value, d.currency) as value,"
+	" coalesce(s.name, d.stage) as stage, coalesce(s.color, '#64748b') as color"
+	" from deals d"
+	" join pipelines p on p.organization_id = d.organization_id and p.id = d.pipeline_id"
+	" left join lateral (select x ->> 'name' as name, x ->> 'color' as color"
+	"	from jsonb_array_elements(p.stages) x where x ->> 'id' = d.stage limit 1) s on true"
+	" where d.contact_id = " CONTACT " order by d.created_at desc, d.id desc limit 6";
+
+static const char others_sql[] =
+	"select r.id, r.channel, r.icon, r.status, r.is_open, r.preview,"
+	" app.short_time(r.last_message_at, (select app.zone())) as time"
+	" from app.conversation_rows r where r.contact_id = " CONTACT " and r.id <> $1"
+	" order by r.last_message_at desc nulls last limit 5";
+
+static const char notes_sql[] =
+	"select n.content, app.person(p.first_name, p.last_name, null, array[p.email]) as author,"
+	" app.short_time(n.created_at, (select app.zone())) as time from notes n"
+	" left join profiles p on p.organization_id = n.organization_id and p.id = n.author_id"
+	" where n.contact_id = " CONTACT " order by n.created_at desc, n.id desc limit 5";
+
+static const char members_sql[] =
+	"select p.id, app.person(p.first_name, p.last_name, null, array[p.email]) as name,"
+	" p.is_online, p.id = auth.uid() as is_me, coalesce(p.id ="
+	"	(select v.assignee_id from conversations v where v.id = $1), false) as is_assignee"
+	" from profiles p where p.is_active order by p.id = auth.uid() desc, 2 limit 500";
+
+static const char pipelines_sql[] = "select p.id as pipeline_id, p.name as pipeline,"
+				    " (select json_agg(s) from jsonb_array_elements(p.stages) s"
+				    "	where s ->> 'type' = 'open') as stages"
+				    " from pipelines p order by p.is_default desc, p.name limit 50";
+
 void inbox_add_talk(struct db_batch *b, struct sv id, struct inbox_talk *t)
 {
-	t->row = db_add(b,
-			"select r.id, r.contact_id, r.name, r.initials, r.tone, r.status, r.is_open, r.is_important,"
-			" r.channel, r.channel_name, r.channel_type, r.icon, r.assignee_id, r.assignee, r.tags,"
-			" r.assignee_id = auth.uid() as is_mine,"
-			" floor(extract(epoch from now() - r.last_inbound_at))::bigint as silent"
-			" from app.conversation_rows r where r.id = $1",
-			DB_S(id));
-	t->contact = db_add(b,
-			    "select k.id, k.phones, k.emails, k.tags, k.source, k.description, k.company_id, c.name as company,"
-			    " app.person(k.first_name, k.last_name, k.phones, k.emails) as name,"
-			    " (select json_agg(json_build_object('name', replace(f.key, '_', ' '), 'value', f.value) order by f.key)"
-			    "	from jsonb_each_text(k.custom_fields) f where f.value <> '') as fields"
-			    " from contacts k left join companies c on c.organization_id = k.organization_id and c.id = k.company_id"
-			    " where k.id = (select v.contact_id from conversations v where v.id = $1)",
-			    DB_S(id));
-	t->deals = db_add(b,
-			  "select d.id, d.title, app.money(d.value, d.currency) as value, coalesce(s.name, d.stage) as stage,"
-			  " coalesce(s.color, '#64748b') as color, d.conversation_id = $1 as is_here"
-			  " from deals d join pipelines p on p.organization_id = d.organization_id and p.id = d.pipeline_id"
-			  " left join lateral (select x ->> 'name' as name, x ->> 'color' as color"
-			  "	from jsonb_array_elements(p.stages) x where x ->> 'id' = d.stage limit 1) s on true"
-			  " where d.contact_id = (select v.contact_id from conversations v where v.id = $1)"
-			  " order by d.created_at desc, d.id desc limit 6",
-			  DB_S(id));
-	t->others = db_add(b,
-			   "select r.id, r.channel, r.icon, r.status, r.is_open, r.preview,"
-			   " app.short_time(r.last_message_at, (select app.zone())) as time from app.conversation_rows r"
-			   " where r.contact_id = (select v.contact_id from conversations v where v.id = $1) and r.id <> $1"
-			   " order by r.last_message_at desc nulls last limit 5",
-			   DB_S(id));
-	t->notes = db_add(b,
-			  "select n.content, app.person(p.first_name, p.last_name, null, array[p.email]) as author,"
-			  " app.short_time(n.created_at, (select app.zone())) as time from notes n"
-			  " left join profiles p on p.organization_id = n.organization_id and p.id = n.author_id"
-			  " where n.contact_id = (select v.contact_id from conversations v where v.id = $1)"
-			  " order by n.created_at desc, n.id desc limit 5",
-			  DB_S(id));
-	t->members = db_add(b,
-			    "select p.id, app.person(p.first_name, p.last_name, null, array[p.email]) as name, p.is_online,"
-			    " p.id = auth.uid() as is_me,"
-			    " coalesce(p.id = (select v.assignee_id from conversations v where v.id = $1), false) as is_assignee"
-			    " from profiles p where p.is_active order by p.id = auth.uid() desc, 2 limit 500",
-			    DB_S(id));
-	t->pipelines = db_add(b,
-			      "select p.id as pipeline_id, p.name as pipeline, (select json_agg(s) from jsonb_array_elements(p.stages) s"
-			      "	where s ->> 'type' = 'open') as stages"
-			      " from pipelines p order by p.is_default desc, p.name limit 50");
+	t->row = db_add(b, talk_sql, DB_S(id));
+	t->contact = db_add(b, contact_sql, DB_S(id));
+	t->deals = db_add(b, deals_sql, DB_S(id));
+	t->others = db_add(b, others_sql, DB_S(id));
+	t->notes = db_add(b, notes_sql, DB_S(id));
+	t->members = db_add(b, members_sql, DB_S(id));
+	t->pipelines = db_add(b, pipelines_sql);
 }
 
 /* May the agent write now, and what stands in the way. */
-static void set_composer(struct tmpl_value *page, struct arena *a, const struct db_batch *b, int row)
+static void set_composer(struct tmpl_value *page, struct arena *a, const struct db_batch *b,
+			 int row)
 {
 	const struct channel *c = channel_find(db_first(b, row, "channel_type"));
 	bool open = sv_eq(db_first(b, row, "is_open"), SV("t"));
@@ -251,7 +268,10 @@ static void set_composer(struct tmpl_value *page, struct arena *a, const struct 
 	tmpl_set_bool(page, "no_channel", open && !c);
 	tmpl_set_bool(page, "window_closed", open && closed_window);
 	tmpl_set_text(page, "composer_state",
-		      !open ? SV("closed") : !c ? SV("none") : closed_window ? SV("window") : SV("open"));
+		      !open	      ? SV("closed")
+		      : !c	      ? SV("none")
+		      : closed_window ? SV("window")
+				      : SV("open"));
 	if (!c)
 		return;
 	tmpl_set_text(page, "channel_label", sv_from(c->label));
@@ -260,7 +280,8 @@ static void set_composer(struct tmpl_value *page, struct arena *a, const struct 
 	tmpl_set_bool(page, "can_media", c->caps & CHANNEL_CAN_MEDIA);
 	if (open && window && !closed_window && window - silent < 4 * 3600)
 		tmpl_set_text(page, "window_left",
-			      sv_from(arena_printf(a, "%lld h %lld min", (long long)(window - silent) / 3600,
+			      sv_from(arena_printf(a, "%lld h %lld min",
+						   (long long)(window - silent) / 3600,
 						   (long long)(window - silent) / 60 % 60)));
 }
 
@@ -302,7 +323,8 @@ static enum status read_ids(struct http_request *rq, struct sv *out, struct err 
 		struct sv id = sv_cut(&rest, ',');
 
 		if (!uuid_valid(id) || n == LIVE_IDS)
-			return err_set(e, rq->arena, ST_BAD_INPUT, "ids are up to %d ids with commas", LIVE_IDS);
+			return err_set(e, rq->arena, ST_BAD_INPUT,
+				       "ids are up to %d ids with commas", LIVE_IDS);
 		if (n)
 			buf_addc(&list, ',');
 		buf_add(&list, id);
@@ -400,7 +422,8 @@ enum status inbox_rows(struct http_request *rq, struct http_response *rs, struct
 
 	if (read_list(rq, &l, e) || read_ids(rq, &ids, e))
 		return e->status;
-	rows = db_add(b, some_sql, DB_NULL, DB_S(l.types), DB_S(ids), DB_C(l.view->name), DB_OPT(l.q));
+	rows = db_add(b, some_sql, DB_NULL, DB_S(l.types), DB_S(ids), DB_C(l.view->name),
+		      DB_OPT(l.q));
 	if (db_run(b, e))
 		return e->status;
 	page = web_page(rq, b);

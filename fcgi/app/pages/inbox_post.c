@@ -57,7 +57,8 @@ static enum status added(struct http_request *rq, struct http_response *rs, stru
 }
 
 /* 422 with the field that the message belongs to. */
-static enum status refuse(struct http_request *rq, const char *field, const char *message, struct err *e)
+static enum status refuse(struct http_request *rq, const char *field, const char *message,
+			  struct err *e)
 {
 	err_set(e, rq->arena, ST_UNPROCESSABLE, "%s", message);
 	e->field = sv_from(field);
@@ -156,8 +157,8 @@ static enum status store_files(struct http_request *rq, struct sv *json, struct 
 		if (!f->filename.n && !f->data.n)
 			continue;
 		if (++n > FILES_MAX)
-			return err_set(e, rq->arena, ST_UNPROCESSABLE, "At most %d files go into one message",
-				       FILES_MAX);
+			return err_set(e, rq->arena, ST_UNPROCESSABLE,
+				       "At most %d files go into one message", FILES_MAX);
 		if (!f->data.n)
 			return err_set(e, rq->arena, ST_UNPROCESSABLE, "The file %.*s is empty",
 				       SV_ARG(clean_name(f->filename)));
@@ -190,7 +191,8 @@ enum status inbox_reply(struct http_request *rq, struct http_response *rs, struc
 	db_add(b, "select app.reply($1, $2, $3, $4::jsonb)", DB_S(id), DB_OPT(text), DB_S(client),
 	       DB_S(files));
 	items = db_add(b,
-		       "select * from app.thread_some($1, array(select m.id from messages m where m.client_id = $2))",
+		       "select * from app.thread_some($1,"
+		       " array(select m.id from messages m where m.client_id = $2))",
 		       DB_S(id), DB_S(client));
 	return added(rq, rs, b, id, items, e);
 }
@@ -209,9 +211,11 @@ enum status inbox_retry(struct http_request *rq, struct http_response *rs, struc
 	must_exist(b, "conversations", id);
 	db_add(b,
 	       "update messages set status = 'PENDING', error = null, error_code = null"
-	       " where id = $1 and conversation_id = $2 and direction = 'OUTBOUND' and status in ('FAILED', 'UNKNOWN')",
+	       " where id = $1 and conversation_id = $2 and direction = 'OUTBOUND'"
+	       " and status in ('FAILED', 'UNKNOWN')",
 	       DB_S(message), DB_S(id));
-	items = db_add(b, "select * from app.thread_some($1, array[$2::uuid])", DB_S(id), DB_S(message));
+	items = db_add(b, "select * from app.thread_some($1, array[$2::uuid])", DB_S(id),
+		       DB_S(message));
 	return added(rq, rs, b, id, items, e);
 }
 
@@ -232,7 +236,8 @@ enum status inbox_note(struct http_request *rq, struct http_response *rs, struct
 	       "insert into notes (id, conversation_id, contact_id, content)"
 	       " select $1, c.id, c.contact_id, $3 from conversations c where c.id = $2",
 	       DB_S(note), DB_S(id), DB_S(text));
-	items = db_add(b, "select * from app.thread_some($1, array[$2::uuid])", DB_S(id), DB_S(note));
+	items = db_add(b, "select * from app.thread_some($1, array[$2::uuid])", DB_S(id),
+		       DB_S(note));
 	return added(rq, rs, b, id, items, e);
 }
 
@@ -266,7 +271,8 @@ enum status inbox_status(struct http_request *rq, struct http_response *rs, stru
 	db_add(b, "update conversations set status = $2 where id = $1", DB_S(id), DB_S(to));
 	s = changed(rq, rs, b, id, e);
 	if (s == ST_CONFLICT) {
-		err_set(e, rq->arena, ST_CONFLICT, "This contact has an open conversation on this channel already");
+		err_set(e, rq->arena, ST_CONFLICT,
+			"This contact has an open conversation on this channel already");
 		e->hint = SV("Go on in that one: it is in the list of the contact's conversations");
 	}
 	return s;
@@ -301,6 +307,15 @@ enum status inbox_read(struct http_request *rq, struct http_response *rs, struct
 	return ST_OK;
 }
 
+static const char deal_sql[] =
+	"insert into deals (title, value, currency, pipeline_id, stage, contact_id, company_id,"
+	"	conversation_id, owner_id, source)"
+	" select $2, coalesce($3::numeric, 0), o.currency, $4::uuid, coalesce($5, 'new'), k.id,"
+	"	k.company_id, c.id, auth.uid(), 'inbox'"
+	" from conversations c"
+	" join contacts k on k.organization_id = c.organization_id and k.id = c.contact_id"
+	" join organizations o on o.id = c.organization_id where c.id = $1";
+
 /* INB-82: a deal of this contact, linked to this conversation. The stage
  * comes as "<pipeline>:<stage>", one choice for both. */
 enum status inbox_deal(struct http_request *rq, struct http_response *rs, struct err *e)
@@ -321,13 +336,6 @@ enum status inbox_deal(struct http_request *rq, struct http_response *rs, struct
 		return refuse(rq, "value", "The value is a number such as 4800 or 99.50", e);
 	}
 	must_exist(b, "conversations", id);
-	db_add(b,
-	       "insert into deals (title, value, currency, pipeline_id, stage, contact_id, company_id, conversation_id,"
-	       "	owner_id, source)"
-	       " select $2, coalesce($3::numeric, 0), o.currency, $4::uuid, coalesce($5, 'new'), k.id, k.company_id, c.id,"
-	       "	auth.uid(), 'inbox'"
-	       " from conversations c join contacts k on k.organization_id = c.organization_id and k.id = c.contact_id"
-	       " join organizations o on o.id = c.organization_id where c.id = $1",
-	       DB_S(id), DB_S(title), DB_OPT(value), DB_OPT(pipeline), DB_OPT(stage));
+	db_add(b, deal_sql, DB_S(id), DB_S(title), DB_OPT(value), DB_OPT(pipeline), DB_OPT(stage));
 	return changed(rq, rs, b, id, e);
 }

@@ -27,16 +27,14 @@ static enum status write_note(struct http_request *rq, struct http_response *rs,
 enum status contact_note(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	return write_note(rq, rs, "contact", "/contacts/",
-			  "insert into notes (id, contact_id, content) values ($1::uuid,"
-				" $2::uuid, $3)"
+			  "insert into notes (id, contact_id, content) values ($1::uuid, $2::uuid, $3)"
 			  " on conflict (organization_id, id) do nothing", e);
 }
 
 enum status company_note(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	return write_note(rq, rs, "company", "/companies/",
-			  "insert into notes (id, company_id, content) values ($1::uuid,"
-				" $2::uuid, $3)"
+			  "insert into notes (id, company_id, content) values ($1::uuid, $2::uuid, $3)"
 			  " on conflict (organization_id, id) do nothing", e);
 }
 

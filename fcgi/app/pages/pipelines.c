@@ -32,7 +32,7 @@ static int add_row(struct db_batch *b, struct sv id)
 	if (id.n)
 		return db_add(b, "select p.id, p.name, p.is_default, p.stages,"
 				 " (select jsonb_agg(s || jsonb_build_object('is_' || (s ->>"
-					" 'type'), true) order by n)"
+				 " 'type'), true) order by n)"
 				 "	from jsonb_array_elements(p.stages) with ordinality e (s,"
 					" n))"
 					" as steps"

@@ -21,8 +21,7 @@ static enum status show(struct http_request *rq, struct http_response *rs, const
 
 	web_me(rq, b);
 	row = db_add(b,
-		"select p.first_name, p.last_name, p.username, p.timezone, p.email,"
-		" p.notify_bookings"
+		"select p.first_name, p.last_name, p.username, p.timezone, p.email, p.notify_bookings"
 		" from profiles p where p.id = auth.uid()");
 	if (db_run(b, e))
 		return e->status;
@@ -66,16 +65,13 @@ enum status profile_save(struct http_request *rq, struct http_response *rs, stru
 	zone = form_required(&f, "timezone", "Choose your time zone");
 	tmpl_set_bool(f.values, "notify_bookings", notify);
 	if (username.n && !is_username(username))
-		form_error(&f, "username",
-			   SV("2 to 50 lower-case letters, digits, dots and hyphens"));
+		form_error(&f, "username", SV("2 to 50 lower-case letters, digits, dots and hyphens"));
 	if (f.wrong)
 		return show(rq, rs, &f, e);
 	saved = db_add(b,
-		"update profiles set first_name = $1, last_name = nullif($2, ''), username ="
-		" nullif($3, ''), timezone = $4,"
+		"update profiles set first_name = $1, last_name = nullif($2, ''), username = nullif($3, ''), timezone = $4,"
 		" notify_bookings = $5 where id = auth.uid()"
-		" and ($4 = timezone or exists (select from pg_timezone_names z where z.name ="
-		" $4))",
+		" and ($4 = timezone or exists (select from pg_timezone_names z where z.name = $4))",
 		DB_S(first), DB_S(last), DB_S(username), DB_S(zone), DB_B(notify));
 	if (db_run(b, e)) {
 		if (!form_refused(&f, b, e))
@@ -83,8 +79,7 @@ enum status profile_save(struct http_request *rq, struct http_response *rs, stru
 		return show(rq, rs, &f, e);
 	}
 	if (!db_affected(b, saved)) {
-		form_error(&f, "timezone",
-			   SV("There is no such time zone; write one such as Europe/Berlin"));
+		form_error(&f, "timezone", SV("There is no such time zone; write one such as Europe/Berlin"));
 		return show(rq, rs, &f, e);
 	}
 	return http_redirect(rs, SV("/settings/profile?done=saved"));

@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum field_flags {
-	SECRET = 1,    /* sealed into channel_secrets; else a key of settings */
+	SECRET = 1, /* sealed into channel_secrets; else a key of settings */
 	REQUIRED = 2,
 	LOOKUP = 4,    /* calls of the provider are found by it */
 	INVENTED = 8,  /* made here when left empty */
@@ -35,21 +35,32 @@ static const struct kind {
 	const char *slug, *type, *label, *icon, *about, *hook, *steps;
 	struct field fields[FIELDS_MAX + 1];
 } kinds[] = {
-	{ "telegram", "TELEGRAM", "Telegram", "brand-telegram",
-	  "A bot that customers write to. Free, without approval.", "telegram-webhook",
+	{ "telegram",
+	  "TELEGRAM",
+	  "Telegram",
+	  "brand-telegram",
+	  "A bot that customers write to. Free, without approval.",
+	  "telegram-webhook",
 	  "Give both to Telegram with setWebhook: url is the address, secret_token the secret.",
 	  { { "bot_token", "Bot token", "From @BotFather: 123456:ABC...", SECRET | REQUIRED },
-	    { "secret_token", "Secret token", "Telegram sends it with every call. Empty: one is made.",
+	    { "secret_token", "Secret token",
+	      "Telegram sends it with every call. Empty: one is made.",
 	      SECRET | LOOKUP | INVENTED },
 	    { "api_base", "API address", "Only for a Bot API server of your own", URL } } },
-	{ "whatsapp", "WHATSAPP_CLOUD", "WhatsApp Cloud", "brand-whatsapp",
-	  "The official API of Meta, with your business number.", "whatsapp-cloud-webhook",
-	  "Enter both in Meta's app dashboard under WhatsApp, Configuration, and subscribe to messages.",
-	  { { "phone_number_id", "Phone number ID", "From WhatsApp, API setup", REQUIRED | EXTERNAL | DIGITS },
+	{ "whatsapp",
+	  "WHATSAPP_CLOUD",
+	  "WhatsApp Cloud",
+	  "brand-whatsapp",
+	  "The official API of Meta, with your business number.",
+	  "whatsapp-cloud-webhook",
+	  "Enter both in Meta's app dashboard under WhatsApp, Configuration; subscribe to messages.",
+	  { { "phone_number_id", "Phone number ID", "From WhatsApp, API setup",
+	      REQUIRED | EXTERNAL | DIGITS },
 	    { "waba_id", "Business account ID", "From the same page", DIGITS },
-	    { "access_token", "Access token", "Of a system user, with whatsapp_business_messaging", SECRET | REQUIRED },
-	    { "app_secret", "App secret", "From App settings, Basic: signatures are checked with it",
+	    { "access_token", "Access token", "Of a system user, with whatsapp_business_messaging",
 	      SECRET | REQUIRED },
+	    { "app_secret", "App secret",
+	      "From App settings, Basic: signatures are checked with it", SECRET | REQUIRED },
 	    { "verify_token", "Verify token", "Meta asks for it once. Empty: one is made.",
 	      SECRET | LOOKUP | INVENTED },
 	    { "api_base", "API address", "Only for a stand-in or a proxy", URL } } },
@@ -86,7 +97,9 @@ static bool all_digits(struct sv s)
 static struct sv problem_of(const struct field *f, struct sv v, bool is_new)
 {
 	if (!v.n)
-		return f->flags & REQUIRED && (is_new || !(f->flags & SECRET)) ? SV("This is needed") : SV_NONE;
+		return f->flags & REQUIRED && (is_new || !(f->flags & SECRET))
+			       ? SV("This is needed")
+			       : SV_NONE;
 	if (v.n > 1000)
 		return SV("This is too long");
 	if (f->flags & DIGITS && !all_digits(v))
@@ -151,40 +164,43 @@ static void add_secrets(struct db_batch *b, const struct entry *en)
 		if (!(f->flags & SECRET) || !en->values[i].n)
 			continue;
 		context = sv_from(arena_printf(a, "channel:%.*s:%s", SV_ARG(en->id), f->name));
-		db_add(b, "select app.set_channel_secret($1, $2, $3, $4)", DB_S(en->id), DB_C(f->name),
-		       DB_S(crypto_seal(a, context, en->values[i])),
+		db_add(b, "select app.set_channel_secret($1, $2, $3, $4)", DB_S(en->id),
+		       DB_C(f->name), DB_S(crypto_seal(a, context, en->values[i])),
 		       DB_S(f->flags & LOOKUP ? crypto_token_hash(a, en->values[i]) : SV_NONE));
 	}
 }
 
+static const char insert_sql[] =
+	"insert into channel_accounts (id, name, type, external_id, settings, connection_state)"
+	" values ($1, $2, $3, $4, $5::jsonb, 'Connected')"
+	" on conflict (organization_id, id) do update set name = excluded.name";
+
 /* Settings that the form does not know (of other tools) stay. */
+static const char update_sql[] =
+	"update channel_accounts set name = $2, external_id = coalesce($3, external_id),"
+	" settings = (settings - '{phone_number_id,waba_id,api_base}'::text[]) || $4::jsonb,"
+	" is_active = $5, connection_state = 'Connected', last_error = null where id = $1";
+
 static enum status store(struct http_request *rq, const struct entry *en, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
 	struct sv settings = settings_of(rq->arena, en);
 	int saved;
 
-	db_add(b, "select app.need_admin()");
+	db_add(b, "select internal.admins_only('channels')");
 	if (en->is_new)
-		saved = db_add(b,
-			       "insert into channel_accounts (id, name, type, external_id, settings, connection_state)"
-			       " values ($1, $2, $3, $4, $5::jsonb, 'Connected')"
-			       " on conflict (organization_id, id) do update set name = excluded.name",
-			       DB_S(en->id), DB_S(en->name), DB_C(en->kind->type), DB_OPT(external_of(en)),
-			       DB_S(settings));
+		saved = db_add(b, insert_sql, DB_S(en->id), DB_S(en->name), DB_C(en->kind->type),
+			       DB_OPT(external_of(en)), DB_S(settings));
 	else
-		saved = db_add(b,
-			       "update channel_accounts set name = $2, external_id = coalesce($3, external_id),"
-			       " settings = (settings - '{phone_number_id,waba_id,api_base}'::text[]) || $4::jsonb,"
-			       " is_active = $5, connection_state = 'Connected', last_error = null where id = $1",
-			       DB_S(en->id), DB_S(en->name), DB_OPT(external_of(en)), DB_S(settings),
-			       DB_B(en->active));
+		saved = db_add(b, update_sql, DB_S(en->id), DB_S(en->name), DB_OPT(external_of(en)),
+			       DB_S(settings), DB_B(en->active));
 	add_secrets(b, en);
 	if (db_run(b, e)) {
 		if (sv_eq(db_constraint(b), SV("channel_accounts_external_key")))
 			err_set(e, rq->arena, ST_UNPROCESSABLE, "This number is connected already");
 		else if (sv_eq(db_constraint(b), SV("channel_secrets_token_key")))
-			err_set(e, rq->arena, ST_UNPROCESSABLE, "This secret token belongs to another channel");
+			err_set(e, rq->arena, ST_UNPROCESSABLE,
+				"This secret token belongs to another channel");
 		return e->status;
 	}
 	if (!db_affected(b, saved))
@@ -201,7 +217,8 @@ static void set_kind(struct http_request *rq, struct tmpl_value *page, const str
 	tmpl_set_text(page, "kind_icon", sv_from(k->icon));
 	tmpl_set_text(page, "kind_steps", sv_from(k->steps));
 	tmpl_set_text(page, "webhook_url",
-		      sv_from(arena_printf(rq->arena, "%s/functions/v1/%s", conf_str(CONF_base_url), k->hook)));
+		      sv_from(arena_printf(rq->arena, "%s/functions/v1/%s", conf_str(CONF_base_url),
+					   k->hook)));
 }
 
 static void set_field(struct tmpl_value *list, const struct entry *en, size_t i)
@@ -213,7 +230,8 @@ static void set_field(struct tmpl_value *list, const struct entry *en, size_t i)
 	tmpl_set_text(v, "field_label", sv_from(f->label));
 	tmpl_set_text(v, "help", sv_from(f->help));
 	tmpl_set_bool(v, "is_secret", f->flags & SECRET);
-	tmpl_set_bool(v, "is_required", f->flags & REQUIRED && (en->is_new || !(f->flags & SECRET)));
+	tmpl_set_bool(v, "is_required",
+		      f->flags & REQUIRED && (en->is_new || !(f->flags & SECRET)));
 	tmpl_set_bool(v, "is_kept", f->flags & SECRET && !en->is_new);
 	tmpl_set_text(v, "problem", en->problems[i]);
 	/* What was typed into a secret field is not sent back. */
@@ -243,7 +261,7 @@ static enum status show_form(struct http_request *rq, struct http_response *rs,
 	struct db_batch *b = web_batch(rq);
 	struct tmpl_value *page;
 
-	db_add(b, "select app.need_admin()");
+	db_add(b, "select internal.admins_only('channels')");
 	web_me(rq, b);
 	if (db_run(b, e))
 		return e->status;
@@ -303,6 +321,19 @@ static void set_hooks(struct http_request *rq, struct tmpl_value *page)
 						   conf_str(CONF_base_url), kinds[i].hook)));
 }
 
+static const char list_sql[] =
+	"select a.id, a.name, a.type, nullif(app.channel_label(a.type), a.name) as label,"
+	" app.channel_icon(a.type) as icon, a.external_id, a.is_active, a.last_error,"
+	" nullif(a.bad_signatures, 0) as bad_signatures,"
+	" a.type = 'TELEGRAM' as is_telegram, a.type = 'WHATSAPP_CLOUD' as is_whatsapp,"
+	" a.is_active and a.connection_state = 'Disconnected' as is_disconnected,"
+	" a.is_active and s.works and a.last_in_at is not null as is_connected,"
+	" a.is_active and s.works and a.last_in_at is null as is_waiting,"
+	" app.short_time(a.last_in_at, (select app.zone())) as last_in,"
+	" app.short_time(a.last_out_at, (select app.zone())) as last_out"
+	" from channel_accounts a, lateral (select a.connection_state = 'Connected' as works) s"
+	" order by a.is_active desc, a.name, a.id limit 200";
+
 enum status settings_channels(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
@@ -310,16 +341,7 @@ enum status settings_channels(struct http_request *rq, struct http_response *rs,
 	int rows;
 
 	web_me(rq, b);
-	rows = db_add(b,
-		      "select a.id, a.name, a.type, nullif(app.channel_label(a.type), a.name) as label, app.channel_icon(a.type) as icon,"
-		      " a.external_id, a.is_active, a.last_error, nullif(a.bad_signatures, 0) as bad_signatures,"
-		      " a.type = 'TELEGRAM' as is_telegram, a.type = 'WHATSAPP_CLOUD' as is_whatsapp,"
-		      " a.is_active and a.connection_state = 'Disconnected' as is_disconnected,"
-		      " a.is_active and a.connection_state = 'Connected' and a.last_in_at is not null as is_connected,"
-		      " a.is_active and a.connection_state = 'Connected' and a.last_in_at is null as is_waiting,"
-		      " app.short_time(a.last_in_at, (select app.zone())) as last_in,"
-		      " app.short_time(a.last_out_at, (select app.zone())) as last_out"
-		      " from channel_accounts a order by a.is_active desc, a.name, a.id limit 200");
+	rows = db_add(b, list_sql);
 	if (db_run(b, e))
 		return e->status;
 	page = web_page(rq, b);
@@ -331,7 +353,9 @@ enum status settings_channels(struct http_request *rq, struct http_response *rs,
 
 enum status settings_channel_new(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct entry en = { .kind = kind_by(http_query(rq, "type")), .is_new = true, .active = true };
+	struct entry en = { .kind = kind_by(http_query(rq, "type")),
+			    .is_new = true,
+			    .active = true };
 
 	if (!en.kind)
 		return http_redirect(rs, SV("/settings/channels"));
@@ -340,7 +364,8 @@ enum status settings_channel_new(struct http_request *rq, struct http_response *
 	return show_form(rq, rs, &en, SV_NONE, e);
 }
 
-enum status settings_channel_create(struct http_request *rq, struct http_response *rs, struct err *e)
+enum status settings_channel_create(struct http_request *rq, struct http_response *rs,
+				    struct err *e)
 {
 	struct entry en = { .kind = kind_by(http_form(rq, "type")), .is_new = true };
 
@@ -354,9 +379,16 @@ enum status settings_channel_create(struct http_request *rq, struct http_respons
 	if (en.wrong)
 		return show_form(rq, rs, &en, SV_NONE, e);
 	if (store(rq, &en, e))
-		return e->status == ST_UNPROCESSABLE ? show_form(rq, rs, &en, err_message(e), e) : e->status;
+		return e->status == ST_UNPROCESSABLE ? show_form(rq, rs, &en, err_message(e), e)
+						     : e->status;
 	return show_made(rq, rs, &en, e);
 }
+
+static const char load_sql[] =
+	"select a.name, a.type, a.is_active, a.settings ->> 'waba_id' as waba_id,"
+	" a.settings ->> 'api_base' as api_base,"
+	" coalesce(a.external_id, a.settings ->> 'phone_number_id') as phone_number_id"
+	" from channel_accounts a where a.id = $1";
 
 static enum status load(struct http_request *rq, struct entry *en, struct err *e)
 {
@@ -365,10 +397,8 @@ static enum status load(struct http_request *rq, struct entry *en, struct err *e
 
 	if (path_id(rq, "channel", &en->id, e))
 		return e->status;
-	db_add(b, "select app.need_admin()");
-	s = db_add(b, "select a.*, a.settings ->> 'waba_id' as waba_id, a.settings ->> 'api_base' as api_base,"
-		      " coalesce(a.external_id, a.settings ->> 'phone_number_id') as phone_number_id"
-		      " from channel_accounts a where a.id = $1", DB_S(en->id));
+	db_add(b, "select internal.admins_only('channels')");
+	s = db_add(b, load_sql, DB_S(en->id));
 	if (db_run(b, e))
 		return e->status;
 	en->kind = kind_by(db_first(b, s, "type"));
@@ -401,18 +431,20 @@ enum status settings_channel_save(struct http_request *rq, struct http_response 
 	if (en.wrong)
 		return show_form(rq, rs, &en, SV_NONE, e);
 	if (store(rq, &en, e))
-		return e->status == ST_UNPROCESSABLE ? show_form(rq, rs, &en, err_message(e), e) : e->status;
+		return e->status == ST_UNPROCESSABLE ? show_form(rq, rs, &en, err_message(e), e)
+						     : e->status;
 	return http_redirect(rs, SV("/settings/channels?done=saved"));
 }
 
-enum status settings_channel_delete(struct http_request *rq, struct http_response *rs, struct err *e)
+enum status settings_channel_delete(struct http_request *rq, struct http_response *rs,
+				    struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
 	struct sv id;
 
 	if (path_id(rq, "channel", &id, e))
 		return e->status;
-	db_add(b, "select app.need_admin()");
+	db_add(b, "select internal.admins_only('channels')");
 	must_exist(b, "channel_accounts", id);
 	db_add(b, "delete from channel_accounts where id = $1", DB_S(id));
 	if (db_run(b, e))

@@ -49,9 +49,9 @@ static int add_rows(const struct list *l, struct db_batch *b)
 		" p.response_status, p.error_message,"
 		      " p.duration_ms, p.status = 'success' as good, w.name as webhook,"
 		      " internal.shown_time(p.created_at, (select internal.my_zone())) as shown"
-			" from page p"
+		      " from page p"
 		      " join webhook_configurations w on w.organization_id = p.organization_id"
-			" and w.id = p.webhook_id"
+		      " and w.id = p.webhook_id"
 		      " where p.rn <= 50");
 	list_order(l, &q);
 	return query_run(&q, b);

@@ -29,8 +29,7 @@ enum status webhooks_page(struct http_request *rq, struct http_response *rs, str
 	web_me(rq, b);
 	db_add(b, ADMINS);
 	rows = db_add(b,
-		"select w.id, w.name, w.url, w.events, w.is_active, w.has_secret,"
-		" w.failing_since is not null as failing,"
+		"select w.id, w.name, w.url, w.events, w.is_active, w.has_secret, w.failing_since is not null as failing,"
 		" internal.shown_time(w.failing_since, (select internal.my_zone())) as since,"
 		" internal.shown_time(w.last_success_at, (select internal.my_zone())) as success"
 		" from webhook_configurations w order by w.created_at, w.id limit 200");
@@ -88,10 +87,9 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 	db_add(b, ADMINS);
 	if (id.n)
 		row = db_add(b,
-			"select w.id, w.name, w.url, w.is_active, w.has_secret,"
-			" array_to_string(w.events, ' ') as event_list,"
+			"select w.id, w.name, w.url, w.is_active, w.has_secret, array_to_string(w.events, ' ') as event_list,"
 			" (select jsonb_agg(jsonb_build_object('key', k, 'value', v) order by k)"
-			" from jsonb_each_text(w.custom_headers) x (k, v)) as headers"
+			"	from jsonb_each_text(w.custom_headers) x (k, v)) as headers"
 			" from webhook_configurations w where w.id = $1::uuid", DB_S(id));
 	if (db_run(b, e))
 		return e->status;
@@ -131,8 +129,7 @@ static bool is_header_name(struct sv s)
 	if (!s.n || s.n > 100)
 		return false;
 	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] <= ' ' || s.p[i] >= 127 ||
-		    sv_chr(SV("\"(),/:;<=>?@[\\]{}"), s.p[i]) >= 0)
+		if (s.p[i] <= ' ' || s.p[i] >= 127 || sv_chr(SV("\"(),/:;<=>?@[\\]{}"), s.p[i]) >= 0)
 			return false;
 	return true;
 }
@@ -145,8 +142,7 @@ static void add_header(struct form *f, struct tmpl_value *shown, struct buf *jso
 	tmpl_set_text(one, "key", name);
 	tmpl_set_text(one, "value", value);
 	if (!is_header_name(name) || sv_chr(value, '\n') >= 0 || sv_chr(value, '\r') >= 0)
-		form_error(f, "headers",
-			   SV("A header is a name such as X-Source and a value on one line"));
+		form_error(f, "headers", SV("A header is a name such as X-Source and a value on one line"));
 	buf_addc(json, json->n ? ',' : '{');
 	buf_json(json, name);
 	buf_addc(json, ':');
@@ -186,17 +182,14 @@ static struct sv form_url(struct form *f)
 }
 
 static const char insert_sql[] =
-	"insert into webhook_configurations (id, name, url, events, secret, custom_headers,"
-	" is_active)"
-	" values ($1::uuid, nullif($2, ''), $3, array(select"
-	" jsonb_array_elements_text($4::jsonb)), $5, $6::jsonb, $7)"
+	"insert into webhook_configurations (id, name, url, events, secret, custom_headers, is_active)"
+	" values ($1::uuid, nullif($2, ''), $3, array(select jsonb_array_elements_text($4::jsonb)), $5, $6::jsonb, $7)"
 	" on conflict (organization_id, id) do nothing";
 
 /* No new secret: the old one stays, unless it is to be removed. */
 static const char update_sql[] =
 	"update webhook_configurations set name = nullif($2, ''), url = $3,"
-	" events = array(select jsonb_array_elements_text($4::jsonb)), custom_headers ="
-	" $5::jsonb, is_active = $6"
+	" events = array(select jsonb_array_elements_text($4::jsonb)), custom_headers = $5::jsonb, is_active = $6"
 	" where id = $1::uuid";
 static const char secret_sql[] =
 	"update webhook_configurations set secret = $2 where id = $1::uuid";
