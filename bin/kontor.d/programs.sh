@@ -90,11 +90,13 @@ part_started_from() {
 }
 
 # part_group PART: every process of the part, also when its supervisor was killed.
+# The supervisor comes first, whatever its number: numbers wrap around.
 part_group() {
-	local pid start stamp member exe
+	local pid start stamp members member exe
 	[ -e "$RUN/$1.pid" ] || return 0
 	read -r pid start stamp <"$RUN/$1.pid" || return 0
-	for member in $(pgrep -g "$pid"); do
+	members=$(pgrep -g "$pid") || return 0
+	for member in $(grep -x "$pid" <<<"$members") $(grep -vx "$pid" <<<"$members"); do
 		exe=$(readlink "/proc/$member/exe" 2>/dev/null) || continue
 		case ${exe% (deleted)} in
 		*/multiwatch | */kontor-"$1") say "$member" ;;
