@@ -175,6 +175,8 @@ migrate() {
 			migrate_one "$file" "$name" "$sum"
 		fi
 	done < <(migrations | xargs -r -d '\n' sha256sum)
+	# The API programs read the catalogue again.
+	[ "$missing" -eq 0 ] || [ "${1:-}" = check ] || owner -c 'notify pgrst'
 	[ "${1:-}" != check ] || [ "$missing" -eq 0 ]
 }
 

@@ -1,4 +1,5 @@
 #include "db/priv.h"
+#include "http/metrics.h"
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -162,6 +163,7 @@ static enum status conn_open(struct db *db, struct err *e)
 	}
 	db->missed |= db->opened && db->nchannels;
 	db->opened = true;
+	metrics_add(METRIC_DB_CONNECTS, 1);
 	return ST_OK;
 }
 

@@ -294,7 +294,7 @@ async function whatsapp(anna) {
 	const id = anna.url().split('/').pop().slice(0, 36);
 	t.sql("update conversations set last_inbound_at = now() - interval '22 hours 30 minutes' where id = $1", id);
 	await anna.reload();
-	t.like(await anna.textContent('.composer-window'), /1 h (29|30) min left/, 'CHA-68 the end of the 24-hour window is announced');
+	t.like(await anna.textContent('.composer-window'), /1 h (29|30) min left/, 'INB-101 the end of the 24-hour window is announced');
 	t.sql("update conversations set last_inbound_at = now() - interval '25 hours' where id = $1", id);
 	await anna.reload();
 	t.like(await anna.textContent('.composer-notice'), /24 hours/, 'after it a notice stands in the place of the reply');

@@ -53,7 +53,7 @@ async function customerWrites(text) {
 	} }] }] });
 	const signature = 'sha256=' + crypto.createHmac('sha256', wa.app_secret).update(body).digest('hex');
 	const answer = await fetch(wa.webhook_url, { method: 'POST', body, headers: { 'Content-Type': 'application/json', 'X-Hub-Signature-256': signature } });
-	t.is(answer.status, 200, `CHA-68 the provider's call is acknowledged: ${text}`);
+	t.is(`${answer.status} ${(await answer.json()).status}`, '200 ok', `CHA-68 the provider's call is acknowledged: ${text}`);
 }
 
 async function arrives(type, row, test = () => true) {

@@ -8,6 +8,7 @@
 #include "fcgi/app/routes.h"
 
 #include "crypto/crypto.h"
+#include "http/metrics.h"
 
 /* Twelve hours: a working day and its evening. */
 #define SESSION_SECONDS (12 * 60 * 60)
@@ -114,6 +115,7 @@ enum status login_submit(struct http_request *rq, struct http_response *rs, stru
 	right = crypto_password_check(at.password_hash.n ? at.password_hash : nobody_hash(),
 				      password);
 	if (!right || !at.user_id.n) {
+		metrics_add(METRIC_LOGIN_FAILED, 1);
 		if (count_failure(rq, &at, e))
 			return e->status;
 		rs->status = 422;
@@ -121,6 +123,7 @@ enum status login_submit(struct http_request *rq, struct http_response *rs, stru
 	}
 	if (open_session(rq, rs, &at, e))
 		return e->status;
+	metrics_add(METRIC_LOGIN_OK, 1);
 	return http_redirect(rs, next.n ? next : SV("/"));
 }
 
