@@ -246,6 +246,7 @@ static enum status save(struct http_request *rq, struct http_response *rs, struc
 	stages = read_stages(&f);
 	if (f.wrong)
 		return show(rq, rs, make ? SV_NONE : id, &f, e);
+	db_add(b, "select internal.admins_only('pipelines')");
 	db_add(b, "update pipelines set is_default = false where is_default and $1 and id <>"
 		" $2::uuid",
 	       DB_B(is_default), DB_S(id));
@@ -295,6 +296,7 @@ enum status pipeline_delete(struct http_request *rq, struct http_response *rs, s
 
 	if (path_id(rq, "pipeline", &id, e))
 		return e->status;
+	db_add(b, "select internal.admins_only('pipelines')");
 	there = db_add(b, "select p.is_default from pipelines p where p.id = $1::uuid", DB_S(id));
 	gone = db_add(b,
 		"delete from pipelines p where p.id = $1::uuid and not p.is_default and not exists"
