@@ -47,6 +47,25 @@ document.addEventListener('htmx:responseError', (event) => {
 });
 document.addEventListener('htmx:sendError', () => toast('No connection. Nothing was changed.', { bad: true }));
 
+// A fragment that comes while somebody types into the one that it replaces: what
+// was typed stays, and is saved as if it had been typed into the new one.
+let typed = null;
+document.addEventListener('htmx:beforeSwap', (event) => {
+	const at = document.activeElement;
+	const dirty = at && at.id && 'defaultValue' in at && at.value !== at.defaultValue;
+	typed = dirty && event.detail.target.contains(at) ? { id: at.id, value: at.value } : null;
+});
+document.addEventListener('htmx:afterSwap', () => {
+	const field = typed && document.getElementById(typed.id);
+	if (field && field.value !== typed.value) {
+		field.value = typed.value;
+		field.addEventListener('blur', () => {
+			if (field.value !== field.defaultValue) field.dispatchEvent(new Event('change', { bubbles: true }));
+		}, { once: true });
+	}
+	typed = null;
+});
+
 // A toast that the last page left behind: sessionStorage.toast = 'Saved'.
 if (sessionStorage.toast) {
 	toast(sessionStorage.toast);
