@@ -13,7 +13,8 @@ enum status booking_page(struct http_request *rq, struct http_response *rs, stru
 		return e->status;
 	web_me(rq, b);
 	row = db_add(b,
-		"select b.id, b.title, b.description, b.status, app.booking_tone(b.status) as tone, b.overbooked, b.location,"
+		"select b.id, b.title, b.description, b.status, app.booking_tone(b.status) as tone, b.location,"
+		" b.overbooked and b.status in ('scheduled', 'confirmed', 'rescheduled') as overbooked,"
 		" case when b.meeting_link ~* '^https?://' then b.meeting_link end as meeting_link, b.notes, b.answers,"
 		" b.guest_name, b.guest_email, b.guest_phone, b.guest_notes, b.cancellation_reason,"
 		" b.cancelled_by = 'guest' as by_guest, app.shown_day(b.start_date_time, z.name) as day,"
@@ -41,6 +42,7 @@ enum status booking_page(struct http_request *rq, struct http_response *rs, stru
 	page = web_page(rq, b);
 	web_set_row(page, "booking", b, row, 0);
 	web_set_rows(page, "moves", b, moves);
+	tmpl_set_bool(page, "moved", db_rows(b, moves) > 0);
 	return web_render(rq, rs, "app/booking", page, e);
 }
 

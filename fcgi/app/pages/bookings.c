@@ -58,7 +58,8 @@ static int add_rows(const struct list *l, struct db_batch *b)
 	filter(&q, l->rq);
 	list_end(l, &q);
 	query_add(&q,
-		"select p.id, p.k::text as k, p.total, p.title, p.status, p.overbooked, p.location,"
+		"select p.id, p.k::text as k, p.total, p.title, p.status, p.location,"
+		" p.overbooked and p.status in ('scheduled', 'confirmed', 'rescheduled') as overbooked,"
 		" case when p.meeting_link ~* '^https?://' then p.meeting_link end as meeting_link,"
 		" app.booking_tone(p.status) as tone, app.shown_day(p.start_date_time, z.name) as day,"
 		" app.shown_range(p.start_date_time, p.end_date_time, z.name) as hours,"
