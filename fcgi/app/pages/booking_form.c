@@ -126,7 +126,8 @@ enum status booking_edit(struct http_request *rq, struct http_response *rs, stru
 }
 
 struct input {
-	struct sv title, text, contact, host, start, end, zone, location, link, status, notes, reason;
+	struct sv title, text, contact, host, start, end, zone;
+	struct sv location, link, status, notes, reason;
 	bool anyway; /* over another booking, on purpose */
 };
 
@@ -137,8 +138,8 @@ static struct sv form_clock(struct form *f, const char *name)
 	bool good = value.n >= 16 && value.n <= 19 && (value.p[10] == 'T' || value.p[10] == ' ');
 
 	for (size_t i = 0; good && i < 16; i++)
-		if (i != 4 && i != 7 && i != 10 && i != 13 && (value.p[i] < '0' || value.p[i] > '9'))
-			good = false;
+		if (i != 4 && i != 7 && i != 10 && i != 13)
+			good = value.p[i] >= '0' && value.p[i] <= '9';
 	if (!good)
 		form_error(f, name, SV("Choose a day and a time"));
 	return value;
@@ -195,8 +196,8 @@ static const char update_sql[] =
 	" from (select app.typed_instant($6, $8, 'start') as first, app.typed_instant($7, $8, 'end') as last) x"
 	" where b.id = $1::uuid";
 
-static enum status refused(struct form *f, struct http_response *rs, struct db_batch *b, struct sv id,
-			   struct err *e)
+static enum status refused(struct form *f, struct http_response *rs, struct db_batch *b,
+			   struct sv id, struct err *e)
 {
 	struct shown as = { f, sv_eq(db_constraint(b), SV("bookings_no_overlap")) };
 
@@ -220,9 +221,10 @@ static enum status save(struct http_request *rq, struct http_response *rs, struc
 	read_input(&f, &in);
 	if (f.wrong)
 		return show(rq, rs, shown_id, (struct shown){ &f, false }, e);
-	saved = db_add(b, make ? insert_sql : update_sql, DB_S(id), DB_S(in.title), DB_S(in.text), DB_S(in.contact),
-		       DB_S(in.host), DB_S(in.start), DB_S(in.end), DB_S(in.zone), DB_S(in.location),
-		       DB_S(in.link), DB_S(in.status), DB_S(in.notes), DB_S(in.reason), DB_B(in.anyway));
+	saved = db_add(b, make ? insert_sql : update_sql, DB_S(id), DB_S(in.title), DB_S(in.text),
+		       DB_S(in.contact), DB_S(in.host), DB_S(in.start), DB_S(in.end), DB_S(in.zone),
+		       DB_S(in.location), DB_S(in.link), DB_S(in.status), DB_S(in.notes),
+		       DB_S(in.reason), DB_B(in.anyway));
 	if (db_run(b, e))
 		return refused(&f, rs, b, shown_id, e);
 	if (!make && !db_affected(b, saved))

@@ -240,9 +240,10 @@ static struct sv read_week(struct form *f)
 	buf_auto struct buf json = BUF_INIT;
 
 	for (size_t i = 0; i < sizeof(weekdays) / sizeof(*weekdays); i++) {
-		struct day d = { .form = f, .shown = tmpl_push_map(days), .number = weekdays[i].number };
+		struct day d = { .form = f, .number = weekdays[i].number };
 		bool open = http_form(f->rq, arena_printf(a, "day%d", d.number)).n > 0;
 
+		d.shown = tmpl_push_map(days);
 		tmpl_set_int(d.shown, "number", d.number);
 		tmpl_set_text(d.shown, "name", sv_from(weekdays[i].name));
 		tmpl_set_bool(d.shown, "open", open);
@@ -263,7 +264,8 @@ static bool is_day(struct sv s)
 	return true;
 }
 
-static void add_blocked(struct form *f, struct tmpl_value *shown, struct buf *json, struct sv from, struct sv to)
+static void add_blocked(struct form *f, struct tmpl_value *shown, struct buf *json,
+			struct sv from, struct sv to)
 {
 	struct tmpl_value *one = tmpl_push_map(shown);
 
@@ -303,11 +305,12 @@ static struct sv read_blocked(struct form *f)
 #define QUESTIONS_MAX 20
 #define QUESTION_MAX 300
 
-static void add_question(struct tmpl_value *shown, struct buf *json, struct sv label, struct sv kind)
+static void add_question(struct tmpl_value *shown, struct buf *json, struct sv label,
+			 struct sv kind)
 {
 	struct tmpl_value *one = tmpl_push_map(shown);
-	bool required = sv_starts(kind, SV("required")), is_long = sv_eq(kind, SV("required-long")) ||
-								   sv_eq(kind, SV("long"));
+	bool required = sv_starts(kind, SV("required"));
+	bool is_long = sv_eq(kind, SV("required-long")) || sv_eq(kind, SV("long"));
 
 	tmpl_set_text(one, "label", label);
 	tmpl_set_bool(one, "is_long", is_long && !required);
@@ -343,7 +346,8 @@ static struct sv read_questions(struct form *f)
 }
 
 /* A whole number within bounds; empty stays empty. */
-static struct sv form_number(struct form *f, const char *name, int64_t least, int64_t most, const char *message)
+static struct sv form_number(struct form *f, const char *name, int64_t least, int64_t most,
+			     const char *message)
 {
 	struct sv value = form_text(f, name);
 	int64_t n;
@@ -358,7 +362,8 @@ static bool is_slug(struct sv s)
 	if (!s.n || s.n > 63 || s.p[0] == '-' || s.p[s.n - 1] == '-')
 		return false;
 	for (size_t i = 0; i < s.n; i++)
-		if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '-'))
+		if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') ||
+		      s.p[i] == '-'))
 			return false;
 	return true;
 }
@@ -374,7 +379,8 @@ static bool is_color(struct sv s)
 }
 
 struct input {
-	struct sv title, slug, text, duration, place, details, buffer, limit, notice, window, interval;
+	struct sv title, slug, text, duration, place, details;
+	struct sv buffer, limit, notice, window, interval;
 	struct sv thanks, sorry, color, questions, week, blocked;
 	bool active;
 };
@@ -467,10 +473,11 @@ static enum status save(struct http_request *rq, struct http_response *rs, struc
 	read_input(&f, &in);
 	if (f.wrong)
 		return show(rq, rs, make ? SV_NONE : id, &f, e);
-	saved = db_add(b, make ? insert_sql : update_sql, DB_S(id), DB_S(in.title), DB_S(in.slug), DB_S(in.text),
-		       DB_S(in.duration), DB_S(in.place), DB_S(in.details), DB_S(in.buffer), DB_S(in.limit),
-		       DB_S(in.notice), DB_S(in.window), DB_S(in.interval), DB_S(in.thanks), DB_S(in.sorry),
-		       DB_S(in.color), DB_S(in.questions), DB_B(in.active), DB_S(host));
+	saved = db_add(b, make ? insert_sql : update_sql, DB_S(id), DB_S(in.title), DB_S(in.slug),
+		       DB_S(in.text), DB_S(in.duration), DB_S(in.place), DB_S(in.details),
+		       DB_S(in.buffer), DB_S(in.limit), DB_S(in.notice), DB_S(in.window),
+		       DB_S(in.interval), DB_S(in.thanks), DB_S(in.sorry), DB_S(in.color),
+		       DB_S(in.questions), DB_B(in.active), DB_S(host));
 	add_parts(b, id, &in);
 	if (db_run(b, e)) {
 		if (!form_refused(&f, b, e))
