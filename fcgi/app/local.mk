@@ -10,6 +10,9 @@ fcgi_app_kontor_app_SOURCES = \
 # One file per page, in order of the alphabet.
 fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/api_keys.c \
+	fcgi/app/pages/booking.c \
+	fcgi/app/pages/booking_form.c \
+	fcgi/app/pages/bookings.c \
 	fcgi/app/pages/companies.c \
 	fcgi/app/pages/company.c \
 	fcgi/app/pages/company_form.c \
@@ -32,6 +35,8 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/quote.c \
 	fcgi/app/pages/quote_send.c \
 	fcgi/app/pages/quotes.c \
+	fcgi/app/pages/scheduling.c \
+	fcgi/app/pages/scheduling_form.c \
 	fcgi/app/pages/settings.c \
 	fcgi/app/pages/settings_channels.c \
 	fcgi/app/pages/webhook_event.def \

@@ -44,6 +44,15 @@ http_handler deals_page, deals_cards, deal_move;
 http_handler deal_page, deal_delete;
 http_handler deal_new, deal_create, deal_edit, deal_save;
 
+/* pages/bookings.c, booking.c, booking_form.c */
+http_handler bookings_page, booking_page;
+http_handler booking_new, booking_create, booking_edit, booking_save;
+http_handler booking_confirm, booking_cancel, booking_complete, booking_delete;
+
+/* pages/scheduling.c, scheduling_form.c */
+http_handler scheduling_page, scheduling_activate, scheduling_clone, scheduling_delete;
+http_handler scheduling_new, scheduling_create, scheduling_edit, scheduling_save;
+
 /* pages/products.c */
 http_handler products_page, product_new, product_create, product_page, product_save;
 http_handler product_price_add, product_tier_add, product_part_delete;

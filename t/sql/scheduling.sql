@@ -1,6 +1,6 @@
 -- Event types, slots and bookings in the database itself. Everything is rolled back.
 begin;
-select plan(54);
+select plan(58);
 set local timezone = 'Pacific/Chatham'; -- the server's own zone must not matter
 
 create temp table who (name text primary key, id uuid);
@@ -79,6 +79,16 @@ select throws_ok($$ select pg_temp.make('host', 'no spaces', 15) $$, '23514', nu
 select is(pg_temp.try_as('mate', format('with u as (update event_types set title = ''x'' where id = %L returning 1) select count(*) from u',
 	pg_temp.id('call'))), '0', 'SCH-145 nobody but the owner changes an event type');
 select is(pg_temp.try_as('admin', format('with u as (update event_types set title = ''Call'' where id = %L returning 1) select count(*) from u',
+	pg_temp.id('call'))), '1', 'SCH-146 an administrator does');
+-- Nor his hours and blocked dates, which are what guests see of it.
+select pg_temp.open(pg_temp.id('call'), 0, 60, 120);
+select is(pg_temp.try_as('mate', format('with x as (delete from availability_rules where event_type_id = %L returning 1) select count(*) from x',
+	pg_temp.id('call'))), '0', 'SCH-145 nobody but the owner removes its hours');
+select is(pg_temp.try_as('mate', format('insert into availability_rules (event_type_id, weekday, start_time_minutes, end_time_minutes)
+	values (%L, 1, 0, 60)', pg_temp.id('call'))), '42501', 'SCH-145 or adds some');
+select is(pg_temp.try_as('mate', format('insert into blocked_dates (event_type_id, date_from, date_to) values (%L, current_date, current_date)',
+	pg_temp.id('call'))), '42501', 'SCH-145 or blocks its days');
+select is(pg_temp.try_as('admin', format('with x as (delete from availability_rules where event_type_id = %L returning 1) select count(*) from x',
 	pg_temp.id('call'))), '1', 'SCH-146 an administrator does');
 select is(pg_temp.try_as('alien', 'select count(*) from event_types'), '0', 'another tenant sees none of them');
 

@@ -75,11 +75,10 @@ if (sessionStorage.toast) {
 // ---- navigation ------------------------------------------------------------------
 
 const here = location.pathname;
-for (const link of document.querySelectorAll('[data-nav]')) {
-	const to = link.dataset.nav;
-	if (to === '/' ? here === '/' : here === to || here.startsWith(to + '/'))
-		link.setAttribute('aria-current', 'page');
-}
+// The most exact of the places that fit: Scheduling lies within Settings.
+const fitting = [...document.querySelectorAll('[data-nav]')].filter(({ dataset: { nav } }) =>
+	(nav === '/' ? here === '/' : here === nav || here.startsWith(nav + '/')));
+fitting.sort((a, b) => b.dataset.nav.length - a.dataset.nav.length)[0]?.setAttribute('aria-current', 'page');
 
 document.addEventListener('click', (event) => {
 	const at = event.target.closest('button, a, summary');

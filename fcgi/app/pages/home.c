@@ -65,10 +65,16 @@ static const char events_sql[] =
 	" left join profiles p on p.organization_id = e.organization_id and p.id = e.actor_id"
 	" order by e.seq desc limit 8";
 
+/* What guests see of who is signed in, once there is something to book (SCH-27). */
+static const char page_sql[] =
+	"select case when exists (select from event_types t where t.organization_id = p.organization_id"
+	"	and t.profile_id = p.id and t.is_active) then '/schedule/' || p.username end as path"
+	" from profiles p where p.id = auth.uid()";
+
 enum status home_page(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
-	int waiting, stages, bookings, events;
+	int waiting, stages, bookings, events, own;
 	struct tmpl_value *page;
 
 	web_me(rq, b);
@@ -76,6 +82,7 @@ enum status home_page(struct http_request *rq, struct http_response *rs, struct 
 	stages = db_add(b, stages_sql);
 	bookings = db_add(b, bookings_sql);
 	events = db_add(b, events_sql);
+	own = db_add(b, page_sql);
 	if (db_run(b, e))
 		return e->status;
 	page = web_page(rq, b);
@@ -83,5 +90,6 @@ enum status home_page(struct http_request *rq, struct http_response *rs, struct 
 	web_set_rows(page, "stages", b, stages);
 	web_set_rows(page, "bookings", b, bookings);
 	web_set_rows(page, "events", b, events);
+	web_set_row(page, "own", b, own, 0);
 	return web_render(rq, rs, "app/home", page, e);
 }

@@ -50,6 +50,12 @@ static bool is_username(struct sv s)
 	return true;
 }
 
+/* /schedule/booking/ and the like lead elsewhere. */
+static bool is_reserved(struct sv s)
+{
+	return sv_eq(s, SV("booking")) || sv_eq(s, SV("assets")) || sv_eq(s, SV("new"));
+}
+
 enum status profile_save(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
@@ -66,6 +72,8 @@ enum status profile_save(struct http_request *rq, struct http_response *rs, stru
 	tmpl_set_bool(f.values, "notify_bookings", notify);
 	if (username.n && !is_username(username))
 		form_error(&f, "username", SV("2 to 50 lower-case letters, digits, dots and hyphens"));
+	else if (is_reserved(username))
+		form_error(&f, "username", SV("This name is reserved; choose another one"));
 	if (f.wrong)
 		return show(rq, rs, &f, e);
 	saved = db_add(b,
