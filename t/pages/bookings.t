@@ -368,6 +368,12 @@ async function empty() {
 	t.ok(await page.isVisible('.empty .icon') && await page.isVisible('.empty a:text("Create booking")'), 'SCH-124 nothing booked: an icon, a word, a button');
 	await t.axe(page, 'SCH-124 empty');
 	await t.shots(page, 'bookings-empty');
+	await page.goto('/');
+	const own = t.sql(`select '/schedule/' || p.username from profiles p where p.organization_id = $1 and p.email = $2 and exists
+		(select from event_types e where e.profile_id = p.id and e.organization_id = p.organization_id and e.is_active)`, other.organization_id, other.users[0].email);
+	t.is(await page.locator('[aria-labelledby="home-bookings"] .empty p a').getAttribute('href'), own || '/settings/scheduling',
+		'SCH-5 without bookings the dashboard leads to one’s booking page, or to where it is made');
+	await t.axe(page, 'dashboard without bookings');
 }
 
 t.run(async () => {
