@@ -20,7 +20,7 @@ libfribidi-dev libharfbuzz-dev libhpdf-dev libpng-dev zlib1g-dev
 ASSET_PACKAGES='nodejs:node npm:npm'
 # To test and to measure.
 TEST_PACKAGES='
-chromium pgbouncer opensmtpd postgresql-15-pgtap clang libxml2-utils poppler-utils
+chromium pgbouncer opensmtpd postgresql-15-pgtap clang libclang-rt-14-dev libxml2-utils poppler-utils
 php-fpm php-pgsql wrk curl nodejs:node npm:npm
 '
 
