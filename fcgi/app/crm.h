@@ -158,6 +158,27 @@ enum status path_id(struct http_request *rq, const char *what, struct sv *id, st
 enum status redirect_to(struct http_request *rq, struct http_response *rs, const char *before,
 			struct sv id, const char *after);
 
+/*
+ * The form of one kind of record, for making and for changing it. A new record
+ * gets its id from the form (field `id`), so that sending it twice makes one.
+ */
+struct record_form {
+	const char *what; /* "contact": for what does not exist */
+	const char *path; /* "/contacts/": where its page is, the id behind it */
+	/* Read and check the fields, add what stores them; the index of the
+	 * statement that touches the record itself. */
+	int (*add_save)(struct form *f, struct db_batch *b, struct sv id, bool make);
+	/* The form as a page; SV_NONE: a new one. With f: what was wrong. */
+	enum status (*show)(struct http_request *rq, struct http_response *rs, struct sv id,
+			    const struct form *f, struct err *e);
+};
+
+enum status record_create(const struct record_form *r, struct http_request *rq,
+			  struct http_response *rs, struct err *e) WARN_UNUSED;
+enum status record_save(const struct record_form *r, struct http_request *rq,
+			struct http_response *rs, struct err *e) WARN_UNUSED;
+
+
 /* The statement that reads the team, with `selected` for the chosen id. */
 int team_add(struct db_batch *b, struct sv chosen);
 

@@ -292,3 +292,44 @@ void form_show(const struct form *f, struct tmpl_value *page, struct http_respon
 	tmpl_set(page, "errors", f->errors);
 	rs->status = 422;
 }
+
+/* ---- a record's form ----------------------------------------------------- */
+
+static enum status save_record(const struct record_form *r, struct http_request *rq,
+			       struct http_response *rs, struct sv id, bool make, struct err *e)
+{
+	struct db_batch *b = web_batch(rq);
+	struct form f;
+	int saved;
+
+	form_init(&f, rq);
+	saved = r->add_save(&f, b, id, make);
+	if (f.wrong)
+		return r->show(rq, rs, make ? SV_NONE : id, &f, e);
+	if (db_run(b, e)) {
+		if (!form_refused(&f, b, e))
+			return e->status;
+		return r->show(rq, rs, make ? SV_NONE : id, &f, e);
+	}
+	if (!make && !db_affected(b, saved))
+		return err_set(e, rq->arena, ST_NOT_FOUND, "This %s does not exist", r->what);
+	return redirect_to(rq, rs, r->path, id, make ? "?done=created" : "?done=saved");
+}
+
+enum status record_create(const struct record_form *r, struct http_request *rq,
+			  struct http_response *rs, struct err *e)
+{
+	struct sv id = http_form(rq, "id");
+
+	return save_record(r, rq, rs, uuid_valid(id) ? id : uuid_new(rq->arena), true, e);
+}
+
+enum status record_save(const struct record_form *r, struct http_request *rq,
+			struct http_response *rs, struct err *e)
+{
+	struct sv id;
+
+	if (path_id(rq, r->what, &id, e))
+		return e->status;
+	return save_record(r, rq, rs, id, false, e);
+}

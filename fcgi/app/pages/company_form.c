@@ -97,39 +97,14 @@ static int add_save(struct form *f, struct db_batch *b, struct sv id, bool make)
 		      DB_S(tags), DB_S(custom));
 }
 
-static enum status save(struct http_request *rq, struct http_response *rs, struct sv id, bool make,
-			struct err *e)
-{
-	struct db_batch *b = web_batch(rq);
-	struct form f;
-	int saved;
-
-	form_init(&f, rq);
-	saved = add_save(&f, b, id, make);
-	if (f.wrong)
-		return show(rq, rs, make ? SV_NONE : id, &f, e);
-	if (db_run(b, e)) {
-		if (!form_refused(&f, b, e))
-			return e->status;
-		return show(rq, rs, make ? SV_NONE : id, &f, e);
-	}
-	if (!make && !db_affected(b, saved))
-		return err_set(e, rq->arena, ST_NOT_FOUND, "This company does not exist");
-	return redirect_to(rq, rs, "/companies/", id, make ? "?done=created" : "?done=saved");
-}
+static const struct record_form form = { "company", "/companies/", add_save, show };
 
 enum status company_create(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct sv id = http_form(rq, "id");
-
-	return save(rq, rs, uuid_valid(id) ? id : uuid_new(rq->arena), true, e);
+	return record_create(&form, rq, rs, e);
 }
 
 enum status company_save(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct sv id;
-
-	if (path_id(rq, "company", &id, e))
-		return e->status;
-	return save(rq, rs, id, false, e);
+	return record_save(&form, rq, rs, e);
 }

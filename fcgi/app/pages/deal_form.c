@@ -160,45 +160,26 @@ static void read_input(struct form *f, struct input *in)
 	in->reason = form_text(f, "discard_reason");
 }
 
-static enum status save(struct http_request *rq, struct http_response *rs, struct sv id, bool make,
-			struct err *e)
+static int add_save(struct form *f, struct db_batch *b, struct sv id, bool make)
 {
-	struct db_batch *b = web_batch(rq);
 	struct input in;
-	struct form f;
-	int saved;
 
-	form_init(&f, rq);
-	read_input(&f, &in);
-	if (f.wrong)
-		return show(rq, rs, make ? SV_NONE : id, &f, e);
-	saved = db_add(b, make ? insert_sql : update_sql, DB_S(id), DB_S(in.title), DB_S(in.text),
-		       DB_S(in.value), DB_S(in.currency), DB_S(in.probability), DB_S(in.pipeline),
-		       DB_S(in.stage), DB_S(in.company), DB_S(in.contact), DB_S(in.owner),
-		       DB_S(in.close), DB_S(in.source), DB_S(in.tags), DB_S(in.custom),
-		       DB_S(in.reason), DB_S(in.company_name));
-	if (db_run(b, e)) {
-		if (!form_refused(&f, b, e))
-			return e->status;
-		return show(rq, rs, make ? SV_NONE : id, &f, e);
-	}
-	if (!make && !db_affected(b, saved))
-		return err_set(e, rq->arena, ST_NOT_FOUND, "This deal does not exist");
-	return redirect_to(rq, rs, "/deals/", id, make ? "?done=created" : "?done=saved");
+	read_input(f, &in);
+	return db_add(b, make ? insert_sql : update_sql, DB_S(id), DB_S(in.title), DB_S(in.text),
+		      DB_S(in.value), DB_S(in.currency), DB_S(in.probability), DB_S(in.pipeline),
+		      DB_S(in.stage), DB_S(in.company), DB_S(in.contact), DB_S(in.owner),
+		      DB_S(in.close), DB_S(in.source), DB_S(in.tags), DB_S(in.custom),
+		      DB_S(in.reason), DB_S(in.company_name));
 }
+
+static const struct record_form form = { "deal", "/deals/", add_save, show };
 
 enum status deal_create(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct sv id = http_form(rq, "id");
-
-	return save(rq, rs, uuid_valid(id) ? id : uuid_new(rq->arena), true, e);
+	return record_create(&form, rq, rs, e);
 }
 
 enum status deal_save(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct sv id;
-
-	if (path_id(rq, "deal", &id, e))
-		return e->status;
-	return save(rq, rs, id, false, e);
+	return record_save(&form, rq, rs, e);
 }

@@ -139,7 +139,7 @@ enum status product_page(struct http_request *rq, struct http_response *rs, stru
 	return show(rq, rs, id, NULL, e);
 }
 
-static int add_save(struct form *f, struct db_batch *b, struct sv id, bool make)
+static int add_product(struct form *f, struct db_batch *b, struct sv id, bool make)
 {
 	struct sv name = form_required(f, "name", "A product needs a name");
 	struct sv sku = form_text(f, "sku"), unit = form_text(f, "unit");
@@ -178,43 +178,26 @@ static void add_price(struct form *f, struct db_batch *b, struct sv id, bool nee
 	       DB_S(id), DB_S(currency), DB_S(price), DB_S(since));
 }
 
-static enum status save(struct http_request *rq, struct http_response *rs, struct sv id, bool make,
-			struct err *e)
+/* A new product may come with its first price. */
+static int add_save(struct form *f, struct db_batch *b, struct sv id, bool make)
 {
-	struct db_batch *b = web_batch(rq);
-	struct form f;
-	int saved;
+	int saved = add_product(f, b, id, make);
 
-	form_init(&f, rq);
-	saved = add_save(&f, b, id, make);
 	if (make)
-		add_price(&f, b, id, false);
-	if (f.wrong)
-		return show(rq, rs, make ? SV_NONE : id, &f, e);
-	if (db_run(b, e)) {
-		if (!form_refused(&f, b, e))
-			return e->status;
-		return show(rq, rs, make ? SV_NONE : id, &f, e);
-	}
-	if (!make && !db_affected(b, saved))
-		return err_set(e, rq->arena, ST_NOT_FOUND, "This product does not exist");
-	return redirect_to(rq, rs, "/products/", id, make ? "?done=created" : "?done=saved");
+		add_price(f, b, id, false);
+	return saved;
 }
+
+static const struct record_form form = { "product", "/products/", add_save, show };
 
 enum status product_create(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct sv id = http_form(rq, "id");
-
-	return save(rq, rs, uuid_valid(id) ? id : uuid_new(rq->arena), true, e);
+	return record_create(&form, rq, rs, e);
 }
 
 enum status product_save(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct sv id;
-
-	if (path_id(rq, "product", &id, e))
-		return e->status;
-	return save(rq, rs, id, false, e);
+	return record_save(&form, rq, rs, e);
 }
 
 /* ---- its prices and discounts -------------------------------------------------- */
