@@ -124,6 +124,15 @@ is(count("contact_handles where kind = 'telegram' and value = '$who'"), 1, 'MSG-
 is(count("events e join messages m on m.id = e.record_id where e.type = 'message.received' and m.external_id = '$who:$who'"), 1,
 	'MSG-58 one event');
 
+# The same message under another update id passes the first guard (the call is new) and stops at the second.
+(my $again = $body) =~ s/"update_id":\d+/'"update_id":' . ($run + 500)/e or die "no update_id\n";
+is(telegram($again)->{status}, 200, 'the same message in another update: 200');
+is(wait_for(5, sub { psql("select state from inbound_hooks where channel_account_id = '$tg->{id}' and dedupe like '%"
+	. ($run + 500) . "'") =~ /^(?:done|ignored)$/ ? 'processed' : undef }), 'processed', 'it is stored and processed');
+is(count("messages where external_id = '$who:$who'"), 1, 'MSG-53 still one message');
+is(count("events e join messages m on m.id = e.record_id where e.type = 'message.received' and m.external_id = '$who:$who'"), 1,
+	'MSG-58 still one event');
+
 $hooks = count('inbound_hooks');
 my $refused = psql("select coalesce(sum(n), 0) from internal.intake_counters where what = 'refused' and channel_type = 'TELEGRAM'");
 $r = telegram(update(3, text => 'x'), 'wrong');
