@@ -5,4 +5,5 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/auth/user.c \
 	fcgi/api/health.c \
 	fcgi/api/rest.c \
+	fcgi/api/auth.def fcgi/api/functions.def \
 	fcgi/api/routes.c fcgi/api/routes.h

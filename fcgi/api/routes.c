@@ -1,17 +1,18 @@
 #include "fcgi/api/routes.h"
 
 #define VERBS (HTTP_GET | HTTP_POST | HTTP_PATCH | HTTP_DELETE)
-#define FORM_MAX (64 * 1024)
-#define ROWS_MAX (10 * 1024 * 1024)
+
+#define FUNCTION(methods, path, handler, auth, flags, body_max) \
+	{ methods, "/functions/v1/" path, handler, auth, flags, body_max },
+#define AUTH(methods, path, handler, auth, flags) \
+	{ methods, "/auth/v1/" path, handler, auth, flags, FORM_MAX },
 
 const struct http_route api_routes[] = {
 	{ VERBS, "/rest/v1/*", rest_table, HTTP_BEARER, 0, ROWS_MAX },
 	{ VERBS, "/functions/v1/rest-api-proxy", rest_proxy, HTTP_API_KEY, 0, ROWS_MAX },
 	{ VERBS, "/functions/v1/rest-api-proxy/*", rest_proxy, HTTP_API_KEY, 0, ROWS_MAX },
-	{ HTTP_POST, "/auth/v1/token", auth_token, HTTP_PUBLIC, HTTP_CORS, FORM_MAX },
-	{ HTTP_POST, "/auth/v1/logout", auth_logout, HTTP_BEARER, 0, FORM_MAX },
-	{ HTTP_GET, "/auth/v1/user", auth_user, HTTP_BEARER },
-	{ HTTP_GET, "/auth/v1/health", auth_health, HTTP_PUBLIC, HTTP_CORS },
+#include "fcgi/api/auth.def"
+#include "fcgi/api/functions.def"
 	{ HTTP_GET, "/healthz", health_live, HTTP_PUBLIC },
 	{ HTTP_GET, "/readyz", health_ready, HTTP_PUBLIC },
 	{ HTTP_GET, "/metrics", health_metrics, HTTP_PUBLIC },

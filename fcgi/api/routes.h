@@ -1,9 +1,6 @@
 /*
- * Every address of the API: one row per route, in routes.c.
- *
- * To add a function: a file in fcgi/api/functions named after its URL, its
- * handler declared here, its row in routes.c. /functions/v1/create-lead is
- * functions/create_lead.c.
+ * Every address of the API: the rows of routes.c, of functions.def
+ * (/functions/v1) and of auth.def (/auth/v1).
  */
 #ifndef API_ROUTES_H
 #define API_ROUTES_H
@@ -12,11 +9,21 @@
 
 extern const struct http_route api_routes[];
 
+/* Bodies of functions without files. */
+#define FORM_MAX (64 * 1024)
+/* Rows in bulk: of tables, imports, batches. */
+#define ROWS_MAX (10 * 1024 * 1024)
+
 /* rest.c */
 http_handler rest_table, rest_proxy;
-/* auth/token.c, auth/user.c */
-http_handler auth_token, auth_user, auth_logout, auth_health;
 /* health.c */
 http_handler health_live, health_ready, health_metrics;
+
+#define FUNCTION(methods, path, handler, auth, flags, body_max) http_handler handler;
+#define AUTH(methods, path, handler, auth, flags) http_handler handler;
+#include "fcgi/api/auth.def"
+#include "fcgi/api/functions.def"
+#undef FUNCTION
+#undef AUTH
 
 #endif
