@@ -112,6 +112,22 @@ static enum status tenant_create(struct admin *ad, struct err *e)
 	return ST_OK;
 }
 
+/* Which plan of internal.rate_plans holds for a tenant's calls (CAP-17). */
+static enum status tenant_limit(struct admin *ad, struct err *e)
+{
+	struct db_batch *b = db_batch(ad->db, ad->arena);
+	struct sv org, plan;
+
+	if (admin_need(ad, "tenant", &org, e) || admin_need(ad, "plan", &plan, e))
+		return e->status;
+	db_as_self(b);
+	db_add(b, "select internal.limit_tenant($1, $2)", DB_S(org), DB_S(plan));
+	if (db_run(b, e))
+		return e->status;
+	json_object_set_new(ad->out, "plan", json_stringn(plan.p, plan.n));
+	return ST_OK;
+}
+
 static enum status user_create(struct admin *ad, struct err *e)
 {
 	struct admin_person p = { .first_name = admin_option(ad, "first-name"),
@@ -235,6 +251,7 @@ static const struct {
 } verbs[] = {
 	{ "tenant", "create", tenant_create,
 	  "tenant create --name NAME [--slug SLUG] [--timezone ZONE] [--currency CODE]" },
+	{ "tenant", "limit", tenant_limit, "tenant limit --tenant ID --plan NAME" },
 	{ "user", "create", user_create,
 	  "user create --tenant ID --email ADDRESS [--password TEXT] [--role ROLE]"
 	  " [--first-name TEXT] [--last-name TEXT] [--username NAME]" },

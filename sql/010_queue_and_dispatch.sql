@@ -608,6 +608,7 @@ begin
 		order by o.received_at limit most));
 	get diagnostics n = row_count;
 	total := total + n;
+	delete from internal.idempotent_answers a where a.created_at < now() - interval '1 day';
 	delete from auth.sessions s where s.expires_at < before;
 	return total;
 end

@@ -124,7 +124,8 @@ part_launch() {
 	(
 		cd /
 		exec 9>&-
-		export KONTOR_CONF=$CONF KONTOR_METRICS=$RUN/state/metrics
+		export KONTOR_CONF=$CONF KONTOR_METRICS=$RUN/state/metrics \
+			KONTOR_LIMITS=$RUN/state/limits
 		exec setsid "${open[@]}" "${watch[@]}" "$(part_program "$part")"
 	) </dev/null >>"$log" 2>&1 &
 	pid=$!

@@ -3,14 +3,14 @@
 #define VERBS (HTTP_GET | HTTP_POST | HTTP_PATCH | HTTP_DELETE)
 
 #define FUNCTION(methods, path, handler, auth, flags, body_max) \
-	{ methods, "/functions/v1/" path, handler, auth, flags, body_max },
+	{ methods, "/functions/v1/" path, handler, auth, flags, body_max, HTTP_RATE_FUNCTION },
 #define AUTH(methods, path, handler, auth, flags) \
-	{ methods, "/auth/v1/" path, handler, auth, flags, FORM_MAX },
+	{ methods, "/auth/v1/" path, handler, auth, flags, FORM_MAX, HTTP_RATE_ADDRESS },
 
 const struct http_route api_routes[] = {
-	{ VERBS, "/rest/v1/*", rest_table, HTTP_BEARER, 0, ROWS_MAX },
-	{ VERBS, "/functions/v1/rest-api-proxy", rest_proxy, HTTP_API_KEY, 0, ROWS_MAX },
-	{ VERBS, "/functions/v1/rest-api-proxy/*", rest_proxy, HTTP_API_KEY, 0, ROWS_MAX },
+	{ VERBS, "/rest/v1/*", rest_table, HTTP_BEARER, 0, ROWS_MAX, HTTP_RATE_REST },
+	{ VERBS, "/functions/v1/rest-api-proxy", rest_proxy, HTTP_API_KEY, 0, ROWS_MAX, HTTP_RATE_REST },
+	{ VERBS, "/functions/v1/rest-api-proxy/*", rest_proxy, HTTP_API_KEY, 0, ROWS_MAX, HTTP_RATE_REST },
 #include "fcgi/api/auth.def"
 #include "fcgi/api/functions.def"
 	{ HTTP_GET, "/healthz", health_live, HTTP_PUBLIC },

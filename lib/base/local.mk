@@ -7,5 +7,6 @@ lib_libkontor_a_SOURCES += \
 	lib/base/err.c lib/base/err.h lib/base/status.def \
 	lib/base/log.c lib/base/log.h \
 	lib/base/mem.c lib/base/mem.h \
+	lib/base/share.c lib/base/share.h \
 	lib/base/sv.c lib/base/sv.h \
 	lib/base/uuid.c lib/base/uuid.h

@@ -122,6 +122,9 @@ static void identify(struct db_batch *b, const char *sql, size_t n, const struct
 {
 	assert(!b->identified);
 	b->identified = true;
+	/* Only the login role may take another identity. */
+	if (b->db->held && !b->hold)
+		add(b, "reset role", false, 0, NULL);
 	if (!b->db->prepared) {
 		struct db_value timeout = db_text_or_null(b->db->timeout);
 
@@ -170,4 +173,30 @@ void db_as_public(struct db_batch *b)
 void db_as_self(struct db_batch *b)
 {
 	identify(b, NULL, 0, NULL);
+}
+
+/* ---- one transaction over several batches ------------------------------ */
+
+void db_hold(struct db_batch *b)
+{
+	assert(!b->identified && !b->db->held);
+	b->hold = true;
+	add(b, "begin", false, 0, NULL);
+}
+
+void db_as_held(struct db_batch *b)
+{
+	assert(!b->identified && b->db->held);
+	b->identified = true;
+	b->first = b->n;
+}
+
+void db_commit(struct db_batch *b)
+{
+	db_add(b, "commit");
+}
+
+bool db_is_held(const struct db *db)
+{
+	return db->held;
 }

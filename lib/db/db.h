@@ -121,6 +121,19 @@ struct sv db_constraint(const struct db_batch *b);
 enum db_server_part { DB_MESSAGE, DB_DETAIL, DB_HINT };
 struct sv db_server_text(const struct db_batch *b, enum db_server_part part);
 
+/*
+ * A transaction over several batches, for the few requests that need one
+ * (Idempotency-Key): db_hold before the identity keeps it open after db_run;
+ * batches of the same connection then belong to it. db_as_held goes on in it,
+ * as whom it was begun; with db_commit as the last statement it ends there.
+ * A batch that fails ends it too, and so does db_let_go: all is undone.
+ */
+void db_hold(struct db_batch *b);
+void db_as_held(struct db_batch *b);
+void db_commit(struct db_batch *b);
+bool db_is_held(const struct db *db);
+void db_let_go(struct db *db);
+
 /* ---- results ------------------------------------------------------- */
 
 size_t db_rows(const struct db_batch *b, int stmt);

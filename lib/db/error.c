@@ -34,6 +34,7 @@ static const struct {
 	{ "23514", ST_BAD_INPUT, RULE, "A value breaks a rule for this kind of record" },
 	{ "22", ST_BAD_INPUT, THEIRS, NULL },
 	{ "P0001", ST_BAD_INPUT, THEIRS, NULL },
+	{ "KTR00", ST_CONFLICT, THEIRS, NULL }, /* web/once.c answers instead */
 	{ "42703", ST_BAD_INPUT, THEIRS, NULL },
 	{ "42P01", ST_NOT_FOUND, THEIRS, NULL },
 	{ "42883", ST_NOT_FOUND, THEIRS, NULL },

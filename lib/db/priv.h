@@ -62,6 +62,7 @@ struct db {
 	bool dying;  /* the server announced that it closes the connection */
 	bool opened; /* was connected at least once */
 	bool missed; /* notifications may have been lost */
+	bool held;   /* a transaction is open between batches */
 	const char **channels;
 	size_t nchannels;
 	struct cache cache;
@@ -98,7 +99,7 @@ struct statement {
 struct db_batch {
 	struct db *db;
 	struct arena *arena;
-	bool identified, ran;
+	bool identified, ran, hold;
 	struct err bad; /* refused before sending */
 	struct statement *statements;
 	size_t n, size;

@@ -219,6 +219,31 @@ static bool attempt(struct db_batch *b)
 	return synced;
 }
 
+static bool in_transaction(const struct db *db)
+{
+	return db->conn && PQtransactionStatus(db->conn) != PQTRANS_IDLE;
+}
+
+void db_let_go(struct db *db)
+{
+	db->held = false;
+	if (!in_transaction(db))
+		return;
+	PQclear(PQexec(db->conn, "rollback"));
+	if (in_transaction(db))
+		conn_close(db);
+}
+
+/* What the batch leaves: nothing open, unless it holds its transaction. */
+static void settle(struct db_batch *b, bool held)
+{
+	struct db *db = b->db;
+
+	db->held = (b->hold || db->held) && held && in_transaction(db);
+	if (!db->held)
+		db_let_go(db);
+}
+
 /* After a migration: a prepared statement whose columns changed, or that is
  * gone. Nothing of the batch was committed, so it may run again. */
 static bool outdated(const struct db_batch *b)
@@ -238,12 +263,14 @@ static bool outdated(const struct db_batch *b)
 
 static enum status attempt_twice(struct db_batch *b, bool *synced, struct err *e)
 {
-	enum status st = conn_ready(b->db, e);
+	/* A held transaction is lost with its connection; nothing runs again. */
+	bool held = b->db->held;
+	enum status st = held && !b->db->conn ? conn_unavailable(e) : held ? ST_OK : conn_ready(b->db, e);
 
 	if (st)
 		return st;
 	*synced = attempt(b);
-	if (!*synced || !outdated(b))
+	if (held || !*synced || !outdated(b))
 		return ST_OK;
 	b->failure = NULL;
 	for (size_t i = 0; i < b->n; i++)
@@ -267,6 +294,7 @@ enum status db_run(struct db_batch *b, struct err *e)
 		return e->status;
 	}
 	st = attempt_twice(b, &synced, e);
+	settle(b, !st && synced && !b->failure);
 	if (!st && synced && !b->failure)
 		return ST_OK;
 	for (size_t i = 0; i < b->n; i++)

@@ -81,7 +81,7 @@ static void allow_other_origins(struct http_response *rs)
 {
 	http_set_header(rs, "Access-Control-Allow-Origin", SV("*"));
 	http_set_header(rs, "Access-Control-Expose-Headers",
-			SV("Content-Range, ETag, Location, Retry-After, X-Request-Id, "
+			SV("Content-Range, ETag, Idempotency-Replayed, Location, Retry-After, X-Request-Id, "
 			   "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"));
 }
 
@@ -116,7 +116,7 @@ static enum status answer_options(const struct http_table *t, struct http_reques
 		http_set_header(rs, "Access-Control-Allow-Methods", text);
 		http_set_header(rs, "Access-Control-Allow-Headers",
 				wanted.n ? wanted :
-					   SV("authorization, apikey, x-api-key, content-type"));
+					   SV("authorization, apikey, x-api-key, content-type, idempotency-key"));
 		http_set_header(rs, "Access-Control-Max-Age", SV("86400"));
 	}
 	return ST_OK;
@@ -131,19 +131,24 @@ static enum status wrong_method(struct http_request *rq, unsigned allowed, struc
 	return err_set(e, rq->arena, ST_BAD_METHOD, "Use %.*s", SV_ARG(text));
 }
 
-static enum status call_handler(struct http_request *rq, struct http_response *rs,
-				const struct http_input *in, struct err *e)
+static enum status call_handler(const struct http_program *p, struct http_request *rq,
+				struct http_response *rs, const struct http_input *in,
+				struct err *e)
 {
+	enum status s;
+
 	if (rq->method == HTTP_HEAD && !(rq->route->methods & HTTP_HEAD))
 		rq->method = HTTP_GET;
-	if (http_auth_check(rq, e) || read_body(rq, in, e) || http_csrf_check(rq, e))
+	if (http_auth_check(rq, e) || (p->admit && p->admit(rq, e)) || read_body(rq, in, e) ||
+	    http_csrf_check(rq, e))
 		return e->status;
-	return rq->route->handler(rq, rs, e);
+	s = rq->route->handler(rq, rs, e);
+	return p->settle ? p->settle(rq, rs, s, e) : s;
 }
 
-static enum status lead(const struct http_table *t, struct http_request *rq,
-			struct http_response *rs, const struct http_input *in, unsigned *allowed,
-			struct err *e)
+static enum status lead(const struct http_program *p, const struct http_table *t,
+			struct http_request *rq, struct http_response *rs,
+			const struct http_input *in, unsigned *allowed, struct err *e)
 {
 	struct http_segments segs = { .n = 0 };
 	enum status s = http_request_read(rq, &segs, e);
@@ -153,7 +158,7 @@ static enum status lead(const struct http_table *t, struct http_request *rq,
 		return s;
 	rq->route = http_table_find(t, rq, &segs, allowed);
 	if (rq->route)
-		return call_handler(rq, rs, in, e);
+		return call_handler(p, rq, rs, in, e);
 	if (!*allowed)
 		return err_set(e, rq->arena, ST_NOT_FOUND, "%s", status_text(ST_NOT_FOUND));
 	if (rq->method == HTTP_OPTIONS)
@@ -174,10 +179,13 @@ static void error_headers(const struct http_request *rq, struct http_response *r
 		http_set_header(rs, "WWW-Authenticate", SV("Bearer"));
 }
 
-static void finish(const struct http_request *rq, struct http_response *rs)
+static void finish(const struct http_program *p, struct http_request *rq,
+		   struct http_response *rs)
 {
 	if (!rs->status)
 		rs->status = 200;
+	if (p->head)
+		p->head(rq, rs);
 	http_set_header(rs, "X-Request-Id", rq->request_id);
 	if (!sv_present(http_response_header(rs, "Cache-Control")))
 		http_set_header(rs, "Cache-Control", SV("no-store"));
@@ -193,7 +201,7 @@ void http_dispatch(const struct http_program *program, const struct http_table *
 {
 	struct err e = { .status = ST_OK };
 	unsigned allowed = 0;
-	enum status s = lead(table, rq, rs, in, &allowed, &e);
+	enum status s = lead(program, table, rq, rs, in, &allowed, &e);
 
 	if (s) {
 		bool json = !program->error || (rq->route && rq->route->flags & HTTP_JSON_ERR);
@@ -203,5 +211,5 @@ void http_dispatch(const struct http_program *program, const struct http_table *
 		(json ? http_error_json : program->error)(rq, rs, &e);
 		error_headers(rq, rs, &e, allowed);
 	}
-	finish(rq, rs);
+	finish(program, rq, rs);
 }

@@ -53,6 +53,15 @@ enum http_flags {
 	HTTP_CORS = 4
 };
 
+/* What a route's callers are counted by; web/ knows who they are. */
+enum http_rate {
+	HTTP_RATE_NONE,
+	HTTP_RATE_FUNCTION, /* per tenant, or per API key */
+	HTTP_RATE_REST,     /* likewise */
+	HTTP_RATE_CRM,      /* per tenant, by the minute and by the day */
+	HTTP_RATE_ADDRESS   /* per client address */
+};
+
 struct http_pair {
 	struct sv name, value;
 };
@@ -90,7 +99,7 @@ struct http_request {
 	struct sv bearer;  /* the token after "Bearer ", if sent */
 	struct sv claims;  /* payload of a valid JWT in bearer, else SV_NONE */
 	void *user;        /* what the program passed to http_serve */
-	int me;            /* web/: statement that reads who is signed in, + 1; 0 = none */
+	void *state;       /* web/: what it knows of this request */
 	/* parsed on first use */
 	struct http_pairs *query, *form, *cookies;
 	struct http_file *files;
@@ -127,6 +136,7 @@ struct http_route {
 	enum http_auth auth;
 	unsigned flags;  /* enum http_flags */
 	size_t body_max; /* bytes; 0 = 1 MiB; more is 413 before the handler runs */
+	enum http_rate rate;
 };
 
 /* How a program answers errors; rs is empty when it is called. */
@@ -141,8 +151,16 @@ struct http_program {
 	const struct http_route *routes; /* ends with a NULL handler */
 	http_error_writer *error;
 	void *user;
-	/* Called between requests (LISTEN, caches); may be NULL. */
+	/* Each may be NULL. Between requests (LISTEN, caches): */
 	void (*idle)(void *user);
+	/* Once it is known what the caller shows, before the body is read: may refuse. */
+	enum status (*admit)(struct http_request *rq, struct err *e);
+	/* When the handler is through, s being what it returned: returns what
+	 * the request comes to. */
+	enum status (*settle)(struct http_request *rq, struct http_response *rs, enum status s,
+			      struct err *e);
+	/* Before the head of any answer goes out: adds headers. */
+	void (*head)(struct http_request *rq, struct http_response *rs);
 };
 
 /*

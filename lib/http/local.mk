@@ -7,6 +7,7 @@ lib_libkontor_a_SOURCES += \
 	lib/http/http.h \
 	lib/http/internal.h \
 	lib/http/json.c \
+	lib/http/limit.c lib/http/limit.h \
 	lib/http/metrics.c lib/http/metrics.def lib/http/metrics.h \
 	lib/http/multipart.c \
 	lib/http/request.c \
@@ -16,6 +17,9 @@ lib_libkontor_a_SOURCES += \
 
 check_PROGRAMS += t/unit/test_http
 t_unit_test_http_SOURCES = t/unit/test_http.c
+
+check_PROGRAMS += t/unit/test_limit
+t_unit_test_limit_SOURCES = t/unit/test_limit.c
 
 check_PROGRAMS += t/unit/test_form
 t_unit_test_form_SOURCES = t/unit/test_form.c

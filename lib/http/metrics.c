@@ -1,15 +1,11 @@
 #include "http/metrics.h"
 #include "base/log.h"
+#include "base/share.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* Changes whenever the layout does; a file of another layout is replaced. */
 #define LAYOUT (0x6b6f6e74ULL << 32 | 1 << 16 | METRIC__MAX)
@@ -50,54 +46,9 @@ static struct program *own;
 
 /* ---- the file ---------------------------------------------------------- */
 
-/* Is the file behind fd still the one at path? Another process may have
- * replaced it while this one waited for the lock. */
-static bool still_there(const char *path, int fd)
-{
-	struct stat a, b;
-
-	return !fstat(fd, &a) && !stat(path, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
-}
-
-static struct shared *map(int fd)
-{
-	struct shared *s;
-
-	if (ftruncate(fd, sizeof(*s)))
-		return NULL;
-	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return s == MAP_FAILED ? NULL : s;
-}
-
-/* Locked and of our layout, or -1. Ours is written by take_slot. */
-static int open_locked(const char *path)
-{
-	for (int tries = 0; tries < 10; tries++) {
-		int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-		uint64_t layout = 0;
-		ssize_t n;
-
-		if (fd < 0 || flock(fd, LOCK_EX)) {
-			if (fd >= 0)
-				close(fd);
-			return -1;
-		}
-		n = pread(fd, &layout, sizeof(layout), 0);
-		if (still_there(path, fd)) {
-			if (n == 0 || (n == (ssize_t)sizeof(layout) && layout == LAYOUT))
-				return fd;
-			unlink(path);
-		}
-		close(fd);
-	}
-	errno = EBUSY;
-	return -1;
-}
-
 /* Under the lock, so that two processes never take the same free row. */
 static struct program *take_slot(struct shared *s, const char *name)
 {
-	s->layout = LAYOUT;
 	for (size_t i = 0; i < PROGRAMS_MAX; i++) {
 		struct program *p = &s->programs[i];
 
@@ -112,29 +63,22 @@ static struct program *take_slot(struct shared *s, const char *name)
 void metrics_open(const char *program)
 {
 	const char *path = getenv("KONTOR_METRICS");
-	int fd;
+	struct share lock;
 
 	metrics_close();
 	if (!path || !*path)
 		return;
-	fd = open_locked(path);
-	if (fd >= 0)
-		shared = map(fd);
+	shared = share_open(&lock, path, LAYOUT, sizeof(*shared));
 	if (shared)
 		own = take_slot(shared, program);
 	else
 		log_warn("no metrics", LOG_C("file", path), LOG_C("why", strerror(errno)));
-	if (fd < 0)
-		return;
-	/* Closing would not unlock: the mapping keeps the open file alive. */
-	flock(fd, LOCK_UN);
-	close(fd);
+	share_unlock(&lock);
 }
 
 void metrics_close(void)
 {
-	if (shared)
-		munmap(shared, sizeof(*shared));
+	share_close(shared, sizeof(*shared));
 	shared = NULL;
 	own = NULL;
 }

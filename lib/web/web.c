@@ -1,4 +1,4 @@
-#include "web/web.h"
+#include "web/internal.h"
 
 #include "base/conf.h"
 #include "base/log.h"
@@ -37,6 +37,9 @@ int web_main(const char *name, const struct http_route *routes, http_error_write
 		.error = error ? error : web_error_page,
 		.user = &program.web,
 		.idle = idle,
+		.admit = web_admit,
+		.settle = web_settle,
+		.head = web_head,
 	};
 	int code;
 
@@ -57,10 +60,15 @@ int web_main(const char *name, const struct http_route *routes, http_error_write
 	return code;
 }
 
-struct db_batch *web_batch(struct http_request *rq)
+struct web_state *web_state(struct http_request *rq)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	if (!rq->state)
+		rq->state = ARENA_NEW(rq->arena, struct web_state);
+	return rq->state;
+}
 
+void web_identify(struct http_request *rq, struct db_batch *b)
+{
 	if (rq->api_key.n)
 		db_as_api_key(b, rq->api_key, rq->remote_addr);
 	else if (rq->claims.n)
@@ -70,7 +78,35 @@ struct db_batch *web_batch(struct http_request *rq)
 	else
 		db_as_public(b);
 	web_bind_site(rq, b);
+}
+
+struct db_batch *web_batch(struct http_request *rq)
+{
+	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	bool once = web_once_hold(rq, b);
+
+	web_identify(rq, b);
+	if (once)
+		web_once_begin(rq, b);
+	web_limit_ask(rq, b);
 	return b;
+}
+
+enum status web_admit(struct http_request *rq, struct err *e)
+{
+	return web_limit_admit(rq, e);
+}
+
+enum status web_settle(struct http_request *rq, struct http_response *rs, enum status s,
+		       struct err *e)
+{
+	web_limit_learn(rq);
+	return web_once_settle(rq, rs, s, e);
+}
+
+void web_head(struct http_request *rq, struct http_response *rs)
+{
+	web_limit_head(rq, rs);
 }
 
 void web_bind_site(struct http_request *rq, struct db_batch *b)
@@ -91,11 +127,12 @@ static const char me_sql[] =
 	"	and c.last_message_direction = 'INBOUND' limit 100) unanswered) as unanswered"
 	" from profiles p, organizations o where p.id = auth.uid() and p.organization_id = o.id";
 
-/* The index of that statement travels in the request's parameters' place of
- * its own: a batch has it at most once, right behind the identity. */
-void web_me(struct http_request *rq, struct db_batch *b)
+int web_me(struct http_request *rq, struct db_batch *b)
 {
-	rq->me = db_add(b, me_sql) + 1;
+	int me = db_add(b, me_sql);
+
+	web_state(rq)->me = me + 1;
+	return me;
 }
 
 struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b)
@@ -109,8 +146,8 @@ struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b)
 	tmpl_set_text(page, "theme", rq->theme);
 	tmpl_set_text(page, "assets", sv_from(PACKAGE_VERSION));
 	tmpl_set_bool(page, "htmx", sv_present(http_header(rq, "HX-Request")));
-	if (b && rq->me)
-		web_set_row(page, "me", b, rq->me - 1, 0);
+	if (b && web_state(rq)->me)
+		web_set_row(page, "me", b, web_state(rq)->me - 1, 0);
 	return page;
 }
 

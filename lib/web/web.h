@@ -60,8 +60,8 @@ void web_bind_site(struct http_request *rq, struct db_batch *b);
 struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b);
 /* Add the statement that reads who is signed in (name, initials, role,
  * organization, unanswered count, number of the last event) for the layout;
- * part of the same trip. */
-void web_me(struct http_request *rq, struct db_batch *b);
+ * part of the same trip. Returns its index. */
+int web_me(struct http_request *rq, struct db_batch *b);
 
 /* Rows of a statement as a list of maps; one row as a map. Columns of type
  * json and arrays become trees and lists; booleans and integers keep their

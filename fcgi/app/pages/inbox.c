@@ -481,13 +481,13 @@ enum status inbox_state(struct http_request *rq, struct http_response *rs, struc
 enum status inbox_count(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
+	int me = web_me(rq, b);
 
-	web_me(rq, b);
 	if (db_run(b, e))
 		return e->status;
 	http_content_type(rs, "application/json");
 	buf_lit(&rs->body, "{\"unanswered\":");
-	buf_add(&rs->body, db_first(b, rq->me - 1, "unanswered"));
+	buf_add(&rs->body, db_first(b, me, "unanswered"));
 	buf_lit(&rs->body, "}");
 	return ST_OK;
 }
