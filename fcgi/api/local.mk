@@ -7,7 +7,15 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/crm/entities.c \
 	fcgi/api/crm/records.c \
 	fcgi/api/crm/sql.c \
+	fcgi/api/functions/bot_control.c \
+	fcgi/api/functions/facebook_oauth.c \
+	fcgi/api/functions/insert_message.c \
+	fcgi/api/functions/mobile_call.c \
+	fcgi/api/functions/mobile_contacts.c \
+	fcgi/api/functions/send_message.c \
+	fcgi/api/functions/service_monitoring.c \
 	fcgi/api/health.c \
 	fcgi/api/rest.c \
 	fcgi/api/auth.def fcgi/api/functions.def \
+	fcgi/api/function.c fcgi/api/function.h \
 	fcgi/api/routes.c fcgi/api/routes.h
