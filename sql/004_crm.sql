@@ -91,7 +91,9 @@ as $$
 declare
 	bad text;
 begin
-	if tg_op = 'INSERT' or new.phones is distinct from old.phones then
+	-- One that is in its stored form already is the usual case, and the quick one.
+	if (tg_op = 'INSERT' or new.phones is distinct from old.phones)
+			and (cardinality(new.phones) > 1 or new.phones[1] !~ '^\+[0-9]{8,15}$') then
 		select p into bad from unnest(new.phones) p where internal.phone_normalized(p) is null limit 1;
 		if bad is not null then
 			raise exception using errcode = 'KT400', message = format('"%s" is not a phone number', bad),
@@ -101,7 +103,9 @@ begin
 			select internal.phone_normalized(x) as p, min(i) as n
 			from unnest(new.phones) with ordinality u (x, i) group by 1) d;
 	end if;
-	if tg_op = 'INSERT' or new.emails is distinct from old.emails then
+	if (tg_op = 'INSERT' or new.emails is distinct from old.emails)
+			and (cardinality(new.emails) > 1 or new.emails[1] <> lower(new.emails[1])
+				or new.emails[1] !~ '^[^\s@]+@[^\s@]+\.[^\s@]{2,}$') then
 		select e into bad from unnest(new.emails) e where trim(e) !~ '^[^\s@]+@[^\s@]+\.[^\s@]{2,}$' limit 1;
 		if bad is not null then
 			raise exception using errcode = 'KT400', message = format('"%s" is not an e-mail address', bad),

@@ -65,6 +65,39 @@ begin
 end
 $$;
 
+-- The same for a whole batch, each row by its place: what is on file now, and
+-- whether an earlier row of the batch has one of its addresses, so that this
+-- row has to be looked up again once that one is written.
+create function internal.match_contacts(contacts jsonb) returns table (i integer, contact_id uuid, again boolean)
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+	org uuid := auth.org();
+	all_emails text[] := array(select lower(x) from jsonb_array_elements(contacts) e, jsonb_array_elements_text(e -> 'emails') x);
+	all_phones text[] := array(select x from jsonb_array_elements(contacts) e, jsonb_array_elements_text(e -> 'phones') x);
+begin
+	return query
+	with handles as (
+		select (e ->> 'i')::integer as place, lower(x) as v, n, 'e' as kind
+			from jsonb_array_elements(contacts) e, jsonb_array_elements_text(e -> 'emails') with ordinality u (x, n)
+		union all
+		select (e ->> 'i')::integer, x, n + 1000, 'p'
+			from jsonb_array_elements(contacts) e, jsonb_array_elements_text(e -> 'phones') with ordinality u (x, n)
+	), known as (
+		select c.id, c.created_at, x as v, 'e' as kind from public.contacts c, unnest(c.emails) x
+			where c.organization_id = org and c.emails && all_emails
+		union all
+		select c.id, c.created_at, x, 'p' from public.contacts c, unnest(c.phones) x
+			where c.organization_id = org and c.phones && all_phones
+	), first as (
+		select h.*, min(h.place) over (partition by h.kind, h.v) < h.place as taken from handles h
+	)
+	select distinct on (f.place) f.place, k.id, bool_or(f.taken) over (partition by f.place)
+	from first f left join known k on k.kind = f.kind and k.v = f.v
+	order by f.place, k.id is null, f.n, k.created_at, k.id;
+end
+$$;
+
 create function internal.find_company_named(of_name text) returns uuid
 language sql stable security definer set search_path = ''
 as $$
@@ -99,10 +132,6 @@ as $$
 	from (select x, min(n) as n from unnest(coalesce(a, '{}') || coalesce(b, '{}')) with ordinality u (x, n) group by x) d
 $$;
 
-create function internal.lowered(a text[]) returns text[]
-language sql immutable parallel safe
-as $$ select array_agg(lower(x) order by n) from unnest(a) with ordinality u (x, n) $$;
-
 -- ---- contacts ----------------------------------------------------------------------------------
 
 create type internal.contact_row as (
@@ -115,14 +144,19 @@ create type internal.contact_row as (
 );
 
 create function internal.insert_contact(c internal.contact_row, company uuid) returns uuid
-language sql
+language plpgsql
 as $$
+declare
+	made uuid;
+begin
 	insert into public.contacts (organization_id, first_name, last_name, emails, phones, source, tags, description,
 			company_id, assignee_id, opt_in_status, custom_fields)
 		values (auth.org(), c.first_name, c.last_name, coalesce(c.emails, '{}'), coalesce(c.phones, '{}'),
 			coalesce(c.source, c.default_source), coalesce(c.tags, '{}'), c.description, company, c.assignee_id,
 			coalesce(c.opt_in_status, true), coalesce(c.custom_fields, '{}'))
-		returning id
+		returning id into made;
+	return made;
+end
 $$;
 
 -- Lists become the union of both; other fields are overwritten by what the row
@@ -164,15 +198,14 @@ begin
 end
 $$;
 
-create function internal.save_contact(c internal.contact_row, skip boolean,
+create function internal.save_contact(c internal.contact_row, known uuid, skip boolean,
 	out contact_id uuid, out is_new boolean, out skipped boolean)
 language plpgsql
 as $$
 declare
 	company uuid;
 begin
-	c.emails := internal.lowered(c.emails);
-	contact_id := internal.match_contact(c.emails, c.phones);
+	contact_id := known;
 	is_new := contact_id is null;
 	skipped := skip and not is_new;
 	if skipped then
@@ -199,14 +232,19 @@ create type internal.deal_row as (
 );
 
 create function internal.insert_deal(d internal.deal_row, contact uuid) returns uuid
-language sql
+language plpgsql
 as $$
+declare
+	made uuid;
+begin
 	insert into public.deals (organization_id, title, description, value, currency, pipeline_id, stage, probability,
 			contact_id, company_id, owner_id, expected_close_date, source, priority, notes, tags, products, custom_fields)
 		values (auth.org(), d.title, d.description, coalesce(d.value, 0), coalesce(upper(d.currency), 'USD'), d.pipeline_id,
 			coalesce(d.stage, 'new'), d.probability, contact, d.company_id, d.owner_id, d.expected_close_date, d.source,
 			d.priority, d.notes, coalesce(d.tags, '{}'), coalesce(d.products, '[]'), coalesce(d.custom_fields, '{}'))
-		returning id
+		returning id into made;
+	return made;
+end
 $$;
 
 -- DEA-95..98: contact_id as it is, else by e-mail, else by phone, else a new
@@ -271,6 +309,7 @@ as $$
 declare
 	org uuid := internal.needs_tenant();
 	c internal.contact_row;
+	m record;
 	state text;
 	words text;
 	broken text;
@@ -281,12 +320,17 @@ begin
 		union all select 'company ' || lower(e ->> 'company_name') from jsonb_array_elements(contacts) e));
 	perform internal.needs_pipeline(not exists (select from jsonb_array_elements(contacts) e
 		where e ? 'deal' and not e -> 'deal' ? 'pipeline_id'));
-	for c in select * from jsonb_populate_recordset(null::internal.contact_row, contacts) loop
+	for m in select x as c, k.contact_id, coalesce(k.again, false) as again
+			from jsonb_populate_recordset(null::internal.contact_row, contacts) x
+			left join internal.match_contacts(contacts) k on k.i = x.i order by x.i loop
+		c := m.c;
+		c.emails := lower(c.emails::text)::text[];
 		i := c.i;
 		contact_id := null; deal_id := null; is_new := null; skipped := null; error := null;
 		begin
 			select s.contact_id, s.is_new, s.skipped into contact_id, is_new, skipped
-				from internal.save_contact(c, skip_duplicates) s;
+				from internal.save_contact(c, case when m.again then internal.match_contact(c.emails, c.phones)
+					else m.contact_id end, skip_duplicates) s;
 			if c.deal is not null and not skipped then
 				deal_id := internal.insert_deal(jsonb_populate_record(null::internal.deal_row, c.deal), contact_id);
 			end if;
@@ -371,10 +415,10 @@ $$;
 
 grant execute on function internal.row_fault(text, text, text), internal.needs_tenant(),
 	internal.match_contact(text[], text[]), internal.find_company_named(text), internal.company_named(text),
-	internal.united(text[], text[]), internal.lowered(text[]),
+	internal.match_contacts(jsonb), internal.united(text[], text[]),
 	internal.insert_contact(internal.contact_row, uuid),
 	internal.merge_into_contact(uuid, internal.contact_row, uuid),
-	internal.save_contact(internal.contact_row, boolean),
+	internal.save_contact(internal.contact_row, uuid, boolean),
 	internal.insert_deal(internal.deal_row, uuid), internal.deal_contact(internal.deal_row),
 	internal.save_deal(internal.deal_row, boolean), internal.needs_pipeline(boolean),
 	internal.import_contacts(jsonb, boolean), internal.import_deals(jsonb, boolean, uuid), internal.create_lead(jsonb)
