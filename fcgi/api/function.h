@@ -27,7 +27,7 @@
 #ifndef API_FUNCTION_H
 #define API_FUNCTION_H
 
-#include "web/web.h"
+#include "fcgi/api/routes.h"
 
 struct fields {
 	struct arena *arena;
