@@ -26,18 +26,18 @@ grant select on internal.permission_flags to authenticated, service_role;
 
 insert into internal.permission_flags (key, label, category, roles, never, restricts) values
 	('can_access_crm', 'CRM: contacts, companies, deals', 'CRM Access', '{OWNER,ADMIN,AGENT,TEAM_ADMIN}', '{}', false),
-	('can_see_all_contacts', 'Can see all contacts and companies', 'CRM Access', '{OWNER,ADMIN,AGENT,TEAM_ADMIN}', '{}', false),
-	('can_see_all_deals', 'Can see all deals', 'CRM Access', '{OWNER,ADMIN,AGENT,TEAM_ADMIN}', '{}', false),
+	('can_see_all_contacts', 'Can see all contacts and companies', 'CRM Access', '{OWNER,ADMIN,AGENT,PROJECT_MANAGER,TEAM_ADMIN}', '{}', false),
+	('can_see_all_deals', 'Can see all deals', 'CRM Access', '{OWNER,ADMIN,AGENT,PROJECT_MANAGER,TEAM_ADMIN}', '{}', false),
 	('can_edit_all_records', 'Can edit all records that are seen', 'CRM Access', '{OWNER,ADMIN,AGENT,PROJECT_MANAGER,TEAM_ADMIN}', '{}', false),
 	('can_access_finance', 'Finance: all quotes, contracts, invoices', 'CRM Access', '{OWNER,ADMIN}', '{}', false),
 	('can_access_broadcast', 'Broadcast: campaigns', 'Broadcast Access', '{OWNER,ADMIN}', '{}', false),
 	('can_access_pm', 'Projects and support tickets', 'PM Access', '{OWNER,ADMIN,PROJECT_MANAGER}', '{}', false),
 	('can_see_assigned_conversations', 'Can see assigned conversations', 'Custom', '{OWNER,ADMIN,AGENT,TEAM_ADMIN}', '{}', false),
-	('can_see_all_conversations', 'Can see all conversations', 'Custom', '{OWNER,ADMIN,AGENT,TEAM_ADMIN}', '{}', false),
+	('can_see_all_conversations', 'Can see all conversations', 'Custom', '{OWNER,ADMIN,AGENT,PROJECT_MANAGER,TEAM_ADMIN}', '{}', false),
 	('can_read_messages', 'Can read messages', 'Custom', '{OWNER,ADMIN,AGENT,TEAM_ADMIN}', '{}', false),
 	('can_send_messages', 'Can send messages', 'Custom', '{OWNER,ADMIN,AGENT,TEAM_ADMIN}', '{}', false),
 	('can_access_tasks', 'Can access tasks', 'Custom', '{OWNER,ADMIN,AGENT,TEAM_ADMIN}', '{}', false),
-	('can_see_all_tasks', 'Can see all tasks', 'Custom', '{OWNER,ADMIN,AGENT,TEAM_ADMIN}', '{}', false),
+	('can_see_all_tasks', 'Can see all tasks', 'Custom', '{OWNER,ADMIN,AGENT,PROJECT_MANAGER,TEAM_ADMIN}', '{}', false),
 	('can_manage_team', 'Can manage users', 'Custom', '{OWNER,ADMIN}', '{}', false),
 	-- The matrix denies settings to the other three, flag or no flag.
 	('can_manage_settings', 'Can manage settings', 'Custom', '{OWNER,ADMIN}', '{AGENT,PROJECT_MANAGER,TEAM_ADMIN}', false),
