@@ -166,7 +166,7 @@ begin
 			where organization_id = k.organization_id and id = k.id;
 	end if;
 	perform set_config('request.jwt.claims', json_build_object('organization_id', k.organization_id,
-		'role', 'authenticated', 'app_role', 'ADMIN', 'may', array['*'], 'api_key_id', k.id,
+		'role', 'authenticated', 'app_role', 'ADMIN', 'api_key_id', k.id,
 		'can_send_messages', k.can_send_messages, 'can_read_messages', k.can_read_messages)::text, true);
 	return 'authenticated';
 end

@@ -162,21 +162,28 @@ create function internal.role_has(of_role text, flag text) returns boolean
 language sql stable
 as $$ select coalesce((select of_role = any (f.roles) from internal.permission_flags f where f.key = flag), false) $$;
 
--- Claims of a key may name can_read_messages and can_send_messages beside
--- `may`; they take away, they never give. Claims without `may` (the programs,
--- a visitor) have what their role has by default.
+create function internal.member_has(flag text) returns boolean
+language sql stable security definer set search_path = ''
+as $$
+	select coalesce((select r.may && array['*', flag] from public.user_roles r
+		where r.organization_id = auth.org() and r.user_id = auth.uid()), false)
+$$;
+
+-- A session has `may` in its claims. A key of a user has its user's flags,
+-- another one those of an administrator; both may name can_read_messages and
+-- can_send_messages beside, which takes away and never gives.
 create function auth.may(flag text) returns boolean
 language plpgsql stable parallel safe
 as $$
 declare
 	c jsonb := nullif(current_setting('request.jwt.claims', true), '');
 begin
-	if c ->> 'app_role' = 'SYSTEM' then
-		return true;
-	elsif c ? 'may' then
-		return c -> 'may' ?| array['*', flag] and coalesce((c ->> flag)::boolean, true);
-	end if;
-	return coalesce(internal.role_has(c ->> 'app_role', flag) and coalesce((c ->> flag)::boolean, true), false);
+	return case when c ->> 'app_role' = 'SYSTEM' then true
+		when not coalesce((c ->> flag)::boolean, true) then false
+		when c ? 'may' then c -> 'may' ?| array['*', flag]
+		when c ? 'sub' then internal.member_has(flag)
+		when c ->> 'app_role' in ('OWNER', 'ADMIN') then true
+		else coalesce(internal.role_has(c ->> 'app_role', flag), false) end;
 end
 $$;
 comment on function auth.may(text) is
@@ -630,7 +637,7 @@ create function internal.address_allowed(org uuid, addr text) returns boolean
 language sql stable
 as $$ select true $$;
 
-create function auth.check_login(org uuid, usr uuid, addr text) returns void
+create or replace function auth.check_login(org uuid, usr uuid, addr text) returns void
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
@@ -792,7 +799,7 @@ $$;
 comment on function public.my_access() is 'What the caller may do: role, flags, areas of the menu, and the five rights of ADM-15';
 
 grant execute on function auth.may(text), auth.is_admin(), auth.areas(), auth.enter(text), auth.team_ids(), auth.channel_ids(),
-	auth.sees_all(text), auth.sees_everything(), auth.open_table(text, boolean), internal.role_has(text, text),
+	auth.sees_all(text), auth.sees_everything(), auth.open_table(text, boolean), internal.role_has(text, text), internal.member_has(text),
 	internal.must(text), internal.keeps_team(uuid), internal.check_permissions(jsonb), internal.own_new(), internal.own_only(),
 	internal.zone(text, text) to authenticated, service_role;
 grant execute on function public.my_access() to authenticated;

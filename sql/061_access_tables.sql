@@ -191,7 +191,7 @@ begin
 		end if;
 	end loop;
 	if to_regclass('public.call_records') is not null then
-		perform internal.visible_table('public.call_records', 'user_id', 'call_records');
+		perform internal.visible_table('public.call_records', 'agent_id', 'call_records');
 	end if;
 end $$;
 
