@@ -131,7 +131,7 @@ declare
 	c text;
 begin
 	select json_build_object('sub', s.user_id, 'organization_id', s.organization_id, 'role', 'authenticated',
-			'app_role', r.role, 'session_id', s.id)
+			'app_role', r.role, 'may', r.may, 'session_id', s.id)
 		into c
 		from auth.sessions s
 		join public.profiles p on p.organization_id = s.organization_id and p.id = s.user_id
@@ -265,6 +265,7 @@ begin
 		raise exception using errcode = 'KT403', message = 'This account is deactivated',
 			hint = 'Ask an administrator of your organization';
 	end if;
+	perform auth.check_login(org, usr, addr);
 	update auth.users set failed_logins = 0, locked_until = null, last_organization_id = org where id = usr;
 	insert into auth.sessions (token_hash, user_id, organization_id, kind, user_agent, remote_addr, expires_at)
 		values (decode(token_sha256, 'hex'), usr, org, session_kind, left(agent, 300), addr, now() + lifetime)
