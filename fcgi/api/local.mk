@@ -6,4 +6,5 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/health.c \
 	fcgi/api/rest.c \
 	fcgi/api/auth.def fcgi/api/functions.def \
+	fcgi/api/function.c fcgi/api/function.h \
 	fcgi/api/routes.c fcgi/api/routes.h
