@@ -476,6 +476,40 @@ as $$
 	select jsonb_object_agg(substr(c.key, 5), c.value) from jsonb_each(changes) c where left(c.key, 4) = side || '_'
 $$;
 
+-- What an entry says, from its type: "Changed pipeline".
+create function internal.audit_words(action text, of_type text) returns text
+language sql immutable
+as $$
+	select coalesce(
+		(select w.words from (values ('user.signed_in', 'Signed in'), ('user.signed_out', 'Signed out'),
+			('user.sign_in_failed', 'Could not sign in'), ('user.session_ended', 'Ended a session of'),
+			('user.password_changed', 'Changed the password of'), ('note.created', 'Wrote a note'),
+			('deal.stage.changed', 'Moved deal'), ('conversation.status.changed', 'Changed the status of a conversation'),
+			('role.created', 'Gave a role to'), ('role.updated', 'Changed the role of'), ('role.deleted', 'Took the role of'),
+			('config.restored', 'Restored the settings'), ('message.sent', 'Sent a message')) w (type, words) where w.type = action),
+		case split_part(action, '.', 2) when 'created' then 'Created' when 'updated' then 'Changed' when 'deleted' then 'Deleted'
+			else initcap(replace(substr(action, length(split_part(action, '.', 1)) + 2), '.', ' ')) end
+			|| ' ' || case of_type when 'api_key' then 'API key' when 'ip_range' then 'address range'
+				else replace(of_type, '_', ' ') end)
+$$;
+
+-- Field by field, for people; what is only there to hold the row together is
+-- left out.
+create function internal.audit_rows(before jsonb, after jsonb) returns jsonb
+language sql stable
+as $$
+	select jsonb_agg(jsonb_build_object('label', internal.timeline_label(x.name), 'old', x.old, 'new', x.new,
+			'both', x.old is not null and x.new is not null) order by x.name)
+	from (
+		select k.name, left(internal.timeline_value(k.name, before -> k.name, coalesce(after, before)), 300) as old,
+			left(internal.timeline_value(k.name, after -> k.name, coalesce(after, before)), 300) as new
+		from (select jsonb_object_keys(coalesce(before, '{}') || coalesce(after, '{}')) as name) k
+		where k.name not in ('id', 'organization_id', 'created_at', 'updated_at', 'stage_entered_at')
+		order by k.name limit 60) x
+	where x.old is not null or x.new is not null
+$$;
+grant execute on function internal.audit_words(text, text), internal.audit_rows(jsonb, jsonb) to authenticated, service_role;
+
 -- One line per thing that happened: an event that only repeats another is
 -- left out, and so is what no person or key did in messages. The condition is
 -- the policy: a view reads with its owner's rights.
@@ -503,6 +537,7 @@ create view public.audit_log with (security_barrier = true) as
 		and not (e.type in ('contact.updated', 'company.updated', 'deal.updated') and e.changes is null);
 comment on view public.audit_log is
 	'What was done, by whom, from which address, with the data before and after (ADM-28, ADM-29); for owners and administrators';
+grant execute on function internal.changes_side(jsonb, text) to authenticated;
 grant select on public.audit_log to authenticated;
 
 notify pgrst;
