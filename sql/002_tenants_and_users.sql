@@ -165,9 +165,11 @@ begin
 		update public.api_keys set last_used_at = now()
 			where organization_id = k.organization_id and id = k.id;
 	end if;
-	perform set_config('request.jwt.claims', json_build_object('organization_id', k.organization_id,
+	-- What else the key says: whose rights, from which addresses, reading alone (057).
+	perform set_config('request.jwt.claims', (jsonb_build_object('organization_id', k.organization_id,
 		'role', 'authenticated', 'app_role', 'ADMIN', 'api_key_id', k.id,
-		'can_send_messages', k.can_send_messages, 'can_read_messages', k.can_read_messages)::text, true);
+		'can_send_messages', k.can_send_messages, 'can_read_messages', k.can_read_messages)
+		|| internal.key_allowed(k.organization_id, k.id, remote_addr))::text, true);
 	return 'authenticated';
 end
 $$;

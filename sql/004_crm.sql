@@ -497,7 +497,8 @@ begin
 	perform internal.emit(new.organization_id,
 		case tg_op when 'INSERT' then 'company.created' else 'company.updated' end, 'company', new.id,
 		internal.snapshot(to_jsonb(new)), case tg_op when 'UPDATE' then internal.changes(to_jsonb(old), to_jsonb(new),
-			'name', 'domain', 'website', 'industry', 'country', 'phones', 'emails', 'tags') end);
+			'name', 'domain', 'website', 'industry', 'street', 'city', 'state', 'postal_code', 'country', 'phones',
+			'emails', 'employee_count', 'annual_revenue', 'description', 'tags', 'custom_fields') end);
 	return null;
 end
 $$;
@@ -519,7 +520,7 @@ begin
 		perform internal.emit(new.organization_id, 'deal.updated', 'deal', new.id, snapshot,
 			internal.changes(to_jsonb(old), to_jsonb(new), 'title', 'description', 'value', 'currency', 'stage',
 				'pipeline_id', 'probability', 'contact_id', 'company_id', 'owner_id', 'expected_close_date', 'tags',
-				'products', 'custom_fields', 'notes', 'priority', 'source'));
+				'products', 'custom_fields', 'notes', 'priority', 'source', 'discard_reason'));
 		if new.stage is distinct from old.stage then
 			perform internal.emit(new.organization_id, 'deal.stage.changed', 'deal', new.id, snapshot,
 				internal.changes(to_jsonb(old), to_jsonb(new), 'stage'));

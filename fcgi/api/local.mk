@@ -14,6 +14,7 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/functions/mobile_contacts.c \
 	fcgi/api/functions/send_message.c \
 	fcgi/api/functions/service_monitoring.c \
+	fcgi/api/functions/generate_api_key.c \
 	fcgi/api/health.c \
 	fcgi/api/rest.c \
 	fcgi/api/auth.def fcgi/api/functions.def \
