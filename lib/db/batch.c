@@ -125,7 +125,7 @@ static void identify(struct db_batch *b, const char *sql, size_t n, const struct
 	/* Only the login role may take another identity. */
 	if (b->db->held && !b->hold)
 		add(b, "reset role", false, 0, NULL);
-	if (!b->db->prepared) {
+	if (!b->db->prepared && !b->db->own_settings) {
 		struct db_value timeout = db_text_or_null(b->db->timeout);
 
 		add(b, SETTINGS_LOCAL, false, 1, &timeout);
@@ -168,6 +168,11 @@ void db_as_system(struct db_batch *b, struct sv organization_id)
 void db_as_public(struct db_batch *b)
 {
 	identify(b, "select set_config('role', 'anon', true)", 0, NULL);
+}
+
+void db_as(struct db_batch *b, const char *sql, size_t n, const struct db_value *params)
+{
+	identify(b, sql, n, params);
 }
 
 void db_as_self(struct db_batch *b)

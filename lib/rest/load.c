@@ -15,7 +15,7 @@ static const char columns_sql[] =
 	"	1186, 25, 1043, 1042, 18, 19, 869, 650)),"
 	" coalesce(case when a.attidentity <> '' then null when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end, ''),"
 	" coalesce(col_description(c.oid, a.attnum), ''),"
-	" has_column_privilege($2::name, c.oid, a.attnum, 'select')"
+	" $2::name is null or has_column_privilege($2::name, c.oid, a.attnum, 'select')"
 	" from pg_class c join pg_namespace n on n.oid = c.relnamespace"
 	" join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
 	" join pg_type t on t.oid = a.atttypid"

@@ -1,6 +1,8 @@
 lib_libkontor_a_SOURCES += \
 	lib/rest/bind.c \
 	lib/rest/compile.c \
+	lib/rest/config.c lib/rest/config.def lib/rest/config.h \
+	lib/rest/identity.c lib/rest/identity.h \
 	lib/rest/load.c \
 	lib/rest/ops.def \
 	lib/rest/parse.c \

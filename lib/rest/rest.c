@@ -48,12 +48,17 @@ static enum status reload(struct rest *r, struct arena *a, struct err *e)
 	return ST_OK;
 }
 
+static const char *channel(const struct rest *r)
+{
+	return r->options->channel ? r->options->channel : "pgrst";
+}
+
 /* Behind PgBouncer there is no LISTEN; then only STALE_AFTER helps. */
 static void listen(struct rest *r, struct arena *a)
 {
 	struct err ignored = { 0 };
 
-	if (db_listen(r->db, "pgrst", a, &ignored))
+	if (!r->options->deaf && db_listen(r->db, channel(r), a, &ignored))
 		log_warn("no word will come of schema changes",
 			 LOG_S("why", err_message(&ignored)));
 	r->listening = true;
@@ -61,11 +66,11 @@ static void listen(struct rest *r, struct arena *a)
 
 static bool changed(struct rest *r, struct arena *a)
 {
-	struct sv channel, payload;
+	struct sv from, payload;
 	bool missed = false, told = false;
 
-	while (db_notified(r->db, a, &channel, &payload, &missed))
-		told |= sv_eq(channel, SV("pgrst"));
+	while (db_notified(r->db, a, &from, &payload, &missed))
+		told |= sv_eq(from, sv_from(channel(r)));
 	return told || missed;
 }
 

@@ -34,8 +34,14 @@ struct rest_schema;
 
 struct rest_options {
 	const char *schemas; /* comma-separated; the first is the default one */
-	const char *role;    /* whose column privileges decide what * means */
+	const char *role;    /* whose column privileges decide what * means; NULL: * is all */
 	int64_t max_rows;    /* of one answer; 0 = no bound */
+	const char *channel; /* that tells of changes; NULL: "pgrst" */
+	bool deaf;           /* do not listen on it */
+	/* Honour response.headers and response.status, which SQL may set. */
+	bool response_settings;
+	/* GET and HEAD run in a transaction that cannot write. */
+	bool read_only;
 	/* The column that says whose a row is, where a table has it: completes
 	 * on_conflict and the id of the path form; REST_PROXY sets it. */
 	const char *scope_column;
