@@ -23,6 +23,8 @@ static void make_options(struct setup *s)
 		.deaf = !rest_config_bool(c, REST_CONFIG_db_channel_enabled),
 		.response_settings = true,
 		.read_only = true,
+		.strict = true,
+		.no_aggregates = !rest_config_bool(c, REST_CONFIG_db_aggregates_enabled),
 	};
 }
 
