@@ -108,6 +108,28 @@ static struct sv search_path(const struct setup *s, struct http_request *rq)
 	return arena_sv(rq->arena, buf_sv(&b));
 }
 
+/* ---- the end of the transaction -------------------------------------------------------- */
+
+static bool prefers(const struct http_request *rq, struct sv what)
+{
+	struct sv rest = http_header(rq, "Prefer");
+
+	while (sv_present(rest))
+		if (sv_eq(sv_trim(sv_cut(&rest, ',')), what))
+			return true;
+	return false;
+}
+
+bool undoes(const struct setup *s, const struct http_request *rq)
+{
+	struct sv end = rest_config_get(&s->config, REST_CONFIG_db_tx_end);
+	bool undo = sv_starts(end, SV("rollback"));
+
+	if (!sv_ends(end, SV("-allow-override")))
+		return undo;
+	return undo ? !prefers(rq, SV("tx=commit")) : prefers(rq, SV("tx=rollback"));
+}
+
 /* ---- the whole ----------------------------------------------------------------------- */
 
 enum status identify(const struct setup *s, struct http_request *rq, struct db_batch **out,
@@ -132,6 +154,8 @@ enum status identify(const struct setup *s, struct http_request *rq, struct db_b
 		p[FIXED + 2 * i + 1] = DB_S(s->config.app[i].value);
 	}
 	*out = db_batch(s->db, rq->arena);
+	if (undoes(s, rq))
+		db_hold(*out);
 	db_as(*out, s->identify_sql, n, p);
 	if (s->before_sql)
 		db_add(*out, s->before_sql);

@@ -19,6 +19,8 @@ static enum status run(struct http_request *rq, struct http_response *rs, struct
 
 	if (rest_ready(setup->rest, setup->db, rq->arena, e) || identify(setup, rq, &b, e))
 		return e->status;
+	if (undoes(setup, rq))
+		call.flags |= REST_ROLLBACK;
 	return rest_handle(setup->rest, &call, rq, rs, b, e);
 }
 

@@ -31,6 +31,8 @@ void setup_free(struct setup *s);
 /* identify.c: the statements that come before the request's own. */
 enum status identify(const struct setup *s, struct http_request *rq, struct db_batch **out,
 		     struct err *e) WARN_UNUSED;
+/* db-tx-end and Prefer: tx= say that nothing is to stay. */
+bool undoes(const struct setup *s, const struct http_request *rq);
 const char *identify_compose(struct setup *s);
 
 /* answer.c: PostgREST's form of an error, and what CORS wants. */

@@ -201,6 +201,11 @@ void db_commit(struct db_batch *b)
 	db_add(b, "commit");
 }
 
+void db_rollback(struct db_batch *b)
+{
+	db_add(b, "rollback");
+}
+
 bool db_is_held(const struct db *db)
 {
 	return db->held;

@@ -135,6 +135,8 @@ struct sv db_server_text(const struct db_batch *b, enum db_server_part part);
 void db_hold(struct db_batch *b);
 void db_as_held(struct db_batch *b);
 void db_commit(struct db_batch *b);
+/* The same, but as if nothing had happened. */
+void db_rollback(struct db_batch *b);
 bool db_is_held(const struct db *db);
 void db_let_go(struct db *db);
 

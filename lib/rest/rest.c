@@ -371,12 +371,16 @@ enum status rest_handle(struct rest *r, const struct rest_call *call, struct htt
 
 	if (compile(r, &in, rq->arena, &plan, e))
 		return e->status;
+	if (r->options->read_only && in.method == HTTP_GET)
+		db_add(b, "select set_config('transaction_read_only', 'on', true)");
 	main = db_add_composed(b, plan.main.sql, plan.main.n, plan.main.params);
 	if (plan.count.sql.n)
 		count = db_add_composed(b, plan.count.sql, plan.count.n, plan.count.params);
 	if (plan.estimate.sql.n)
 		estimate = db_add_composed(b, plan.estimate.sql, plan.estimate.n,
 					   plan.estimate.params);
+	if (call->flags & REST_ROLLBACK)
+		db_rollback(b);
 	if (db_run(b, e))
 		return refused(&plan, &in, b, e);
 	return answer(&plan, b, main, count, estimate, rs, e);

@@ -61,6 +61,8 @@ enum rest_flags {
 	 * equality, writes answer the rows, the scope column is never taken from
 	 * the body, a reference to nothing is 400. */
 	REST_PROXY = 1,
+	/* Undo everything at the end; the batch began with db_hold. */
+	REST_ROLLBACK = 2,
 };
 
 struct rest_call {
