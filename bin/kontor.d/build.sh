@@ -101,7 +101,7 @@ vendor_purged_before() {
 # build_check: every program is there.
 build_check() {
 	local name missing=
-	for name in $PROGRAMS worker admin; do
+	for name in $PROGRAMS rest worker admin; do
 		[ -x "$(program "$name")" ] || missing="$missing kontor-$name"
 	done
 	[ -z "$missing" ] || die "not built:$missing" \

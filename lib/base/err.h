@@ -25,6 +25,8 @@ struct err {
 	struct sv details; /* optional, more on the cause */
 	struct sv hint;    /* optional, what to do */
 	struct sv field;   /* optional, the input field or column meant */
+	bool details_json; /* details is JSON, to be copied as it is */
+	int http;          /* the HTTP status to answer; 0 = the status' own */
 	int retry_after;   /* seconds, 0 = not said; becomes Retry-After */
 };
 

@@ -3,6 +3,7 @@ lib_libkontor_a_SOURCES += \
 	lib/crypto/hash.c \
 	lib/crypto/internal.h \
 	lib/crypto/jwt.c \
+	lib/crypto/keys.c lib/crypto/keys.h \
 	lib/crypto/password.c \
 	lib/crypto/seal.c \
 	lib/crypto/text.c

@@ -125,7 +125,7 @@ static void identify(struct db_batch *b, const char *sql, size_t n, const struct
 	/* Only the login role may take another identity. */
 	if (b->db->held && !b->hold)
 		add(b, "reset role", false, 0, NULL);
-	if (!b->db->prepared) {
+	if (!b->db->prepared && !b->db->own_settings) {
 		struct db_value timeout = db_text_or_null(b->db->timeout);
 
 		add(b, SETTINGS_LOCAL, false, 1, &timeout);
@@ -181,6 +181,11 @@ void db_as_public(struct db_batch *b)
 	identify(b, AS("'anon'"), 1, params);
 }
 
+void db_as(struct db_batch *b, const char *sql, size_t n, const struct db_value *params)
+{
+	identify(b, sql, n, params);
+}
+
 void db_as_self(struct db_batch *b)
 {
 	struct db_value params[] = { DB_S(b->remote) };
@@ -207,6 +212,11 @@ void db_as_held(struct db_batch *b)
 void db_commit(struct db_batch *b)
 {
 	db_add(b, "commit");
+}
+
+void db_rollback(struct db_batch *b)
+{
+	db_add(b, "rollback");
 }
 
 bool db_is_held(const struct db *db)

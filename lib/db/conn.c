@@ -17,6 +17,7 @@ struct db *db_new(const struct db_options *o)
 		.name = mem_dup(o->name ? o->name : "kontor"),
 		.timeout = o->statement_timeout ? mem_dup(o->statement_timeout) : NULL,
 		.prepared = o->prepared,
+		.own_settings = o->own_settings,
 	};
 	return db;
 }
@@ -91,7 +92,9 @@ static void startup_options(struct buf *b, const struct db *db)
 {
 	PQconninfoOption *all = PQconninfoParse(db->url, NULL);
 
-	add_option(b, "timezone", "UTC");
+	if (!db->own_settings)
+		add_option(b, "timezone", "UTC");
+	/* What json.c reads. */
 	add_option(b, "datestyle", "ISO, MDY");
 	/* Compiling a plan costs a second where running it takes milliseconds. */
 	add_option(b, "jit", "off");

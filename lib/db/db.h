@@ -39,6 +39,7 @@ struct db_options {
 	const char *name;              /* application_name */
 	bool prepared;                 /* keep named statements; off for PgBouncer */
 	const char *statement_timeout; /* "15s"; NULL = the server's */
+	bool own_settings;             /* the time zone stays as the server has it */
 };
 
 /* Does not connect yet. */
@@ -98,6 +99,9 @@ void db_as_claims(struct db_batch *b, struct sv claims_json);
 void db_as_system(struct db_batch *b, struct sv organization_id);
 /* A visitor: role anon, which may only execute public_* functions. */
 void db_as_public(struct db_batch *b);
+/* By a statement of the caller's own, which sets the role and whatever else
+ * holds for the transaction; sql is a literal or lives as long as db. */
+void db_as(struct db_batch *b, const char *sql, size_t n, const struct db_value *params);
 /* No identity at all: the login role as it is (migrations, queue, tests). */
 void db_as_self(struct db_batch *b);
 
@@ -134,6 +138,8 @@ struct sv db_server_text(const struct db_batch *b, enum db_server_part part);
 void db_hold(struct db_batch *b);
 void db_as_held(struct db_batch *b);
 void db_commit(struct db_batch *b);
+/* The same, but as if nothing had happened. */
+void db_rollback(struct db_batch *b);
 bool db_is_held(const struct db *db);
 void db_let_go(struct db *db);
 

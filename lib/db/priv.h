@@ -57,7 +57,7 @@ void cache_release(struct cache *c);
 
 struct db {
 	char *url, *name, *timeout;
-	bool prepared;
+	bool prepared, own_settings;
 	PGconn *conn;
 	bool dying;  /* the server announced that it closes the connection */
 	bool opened; /* was connected at least once */

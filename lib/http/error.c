@@ -7,6 +7,12 @@ static void add_text(struct buf *b, const char *key, struct sv text, const char 
 	buf_json(b, sv_is_text(text) ? text : sv_from(instead));
 }
 
+static void add_json(struct buf *b, const char *key, struct sv json)
+{
+	buf_json_key(b, key);
+	buf_add(b, json);
+}
+
 static void add_field(struct buf *b, const struct err *e, struct sv message)
 {
 	buf_json_key(b, "details");
@@ -26,7 +32,7 @@ void http_error_json(struct http_request *rq, struct http_response *rs, const st
 	/* API-60: the text is general, details name the field and its fault. */
 	if (field && e->status == ST_UNPROCESSABLE)
 		shown = sv_from(status_text(e->status));
-	rs->status = status_http(e->status);
+	rs->status = e->http ? e->http : status_http(e->status);
 	http_content_type(rs, "application/json; charset=utf-8");
 	buf_addc(b, '{');
 	add_text(b, "error", shown, status_text(e->status));
@@ -34,6 +40,8 @@ void http_error_json(struct http_request *rq, struct http_response *rs, const st
 	add_text(b, "code", err_code(e), status_code(e->status));
 	if (field)
 		add_field(b, e, message);
+	else if (e->details.n && e->details_json)
+		add_json(b, "details", e->details);
 	else if (e->details.n)
 		add_text(b, "details", e->details, "");
 	if (e->hint.n)

@@ -6,10 +6,7 @@
 
 #include <string.h>
 
-static enum status bind_fail(struct tree *t, enum status s, struct sv code, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static enum status bind_fail(struct tree *t, enum status s, struct sv code, const char *fmt, ...)
+enum status bind_fail(struct tree *t, enum status s, struct sv code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -126,7 +123,7 @@ enum status bind_column_fail(struct tree *t, const struct rest_table *table, str
 
 static enum status bind_field(struct tree *t, const struct level *l, struct field *f)
 {
-	f->column = rest_column_find(l->table, f->name);
+	f->column = rest_field_find(l->table, f->name);
 	if (!f->column)
 		return bind_column_fail(t, l->table, f->name);
 	if (!f->column->sealed)
@@ -136,7 +133,7 @@ static enum status bind_field(struct tree *t, const struct level *l, struct fiel
 		       SV_ARG(f->name));
 }
 
-/* "is" takes keywords, casts known types. */
+/* "is" takes keywords. */
 static enum status bind_keyword(struct tree *t, const struct condition *k)
 {
 	static const char *const words[] = { "null", "not_null", "true", "false", "unknown" };
@@ -155,7 +152,7 @@ static enum status bind_array(struct tree *t, const struct condition *k)
 	size_t digits = 0;
 	bool space = false;
 
-	if (k->field.column->category != 'A' || k->field.steps)
+	if (t->options->strict || k->field.column->category != 'A' || k->field.steps)
 		return ST_OK;
 	for (size_t i = 0; i <= v.n; i++) {
 		char c = i < v.n ? v.p[i] : 0, before = i ? v.p[i - 1] : '{';
@@ -208,12 +205,12 @@ static bool orders(const struct op *op)
 }
 
 /* Texts are compared with text; what else could be text is a column's name. */
-static void bind_operand(const struct level *l, struct condition *k)
+static void bind_operand(const struct tree *t, const struct level *l, struct condition *k)
 {
 	const struct step *last = last_step(&k->field);
 	const struct rest_column *other;
 
-	if (!orders(k->op) || k->quantity != ONE_VALUE)
+	if (t->options->strict || !orders(k->op) || k->quantity != ONE_VALUE)
 		return;
 	if (last) {
 		k->numeric = last->text && is_number(k->value);
@@ -247,7 +244,7 @@ static enum status bind_test(struct tree *t, const struct level *l, struct condi
 		return bind_keyword(t, k);
 	if (k->op->kind == OP_CONTAIN)
 		return bind_array(t, k);
-	bind_operand(l, k);
+	bind_operand(t, l, k);
 	return ST_OK;
 }
 
@@ -262,114 +259,83 @@ static enum status bind_conditions(struct tree *t, const struct level *l, struct
 	return t->e->status;
 }
 
-/* ---- relations --------------------------------------------------------------- */
-
-/* Of a composite key the scope column says nothing about which key is meant. */
-static bool has_column(const struct tree *t, const struct rest_column **columns, size_t n,
-		       struct sv name)
-{
-	struct sv scope = sv_from(t->options->scope_column);
-
-	for (size_t i = 0; i < n; i++)
-		if (sv_eq(columns[i]->name, name) && (n == 1 || !sv_eq(name, scope)))
-			return true;
-	return false;
-}
-
-static bool hint_fits(const struct tree *t, const struct level *l, const struct rest_key *k)
-{
-	return !l->hint.n || sv_eq(k->name, l->hint) ||
-	       has_column(t, k->from_columns, k->n, l->hint) ||
-	       has_column(t, k->to_columns, k->n, l->hint);
-}
-
-/* From the table that refers: by target, constraint or column. */
-static bool forward_fits(const struct tree *t, const struct level *l, const struct rest_key *k)
-{
-	return k->from == l->parent->table && hint_fits(t, l, k) &&
-	       (sv_eq(k->to->name, l->name) || sv_eq(k->name, l->name) ||
-		has_column(t, k->from_columns, k->n, l->name));
-}
-
-static bool backward_fits(const struct tree *t, const struct level *l, const struct rest_key *k)
-{
-	if (k->to != l->parent->table || !hint_fits(t, l, k))
-		return false;
-	/* Of a table with itself the column is the way up, the name the way down. */
-	if (k->from == k->to)
-		return sv_eq(k->from->name, l->name) &&
-		       !has_column(t, k->from_columns, k->n, l->hint);
-	return sv_eq(k->from->name, l->name) || sv_eq(k->name, l->name);
-}
-
-static void choose(struct level *l, const struct rest_key *k, bool forward)
-{
-	l->key = k;
-	l->one = forward || k->unique;
-	l->table = forward ? k->to : k->from;
-}
-
-static enum status no_relation(struct tree *t, const struct level *l)
-{
-	bind_fail(t, ST_BAD_INPUT, SV("PGRST200"),
-		  "Could not find a relationship between '%.*s' and '%.*s' in the schema cache",
-		  SV_ARG(l->parent->table->name), SV_ARG(l->name));
-	t->e->details = sv_from(arena_printf(
-		t->arena,
-		"Searched for a foreign key relationship between '%.*s' and '%.*s'%s%.*s in the "
-		"schema '%.*s', but no matches were found.",
-		SV_ARG(l->parent->table->name), SV_ARG(l->name),
-		l->hint.n ? " using the hint " : "", SV_ARG(l->hint), SV_ARG(t->schema_name)));
-	suggest(t, "table", t->schema_name, rest_table_nearest(t->schema, t->schema_name, l->name));
-	return t->e->status;
-}
-
-static enum status many_relations(struct tree *t, const struct level *l, struct sv names)
-{
-	bind_fail(t, ST_AMBIGUOUS, SV("PGRST201"),
-		  "Could not embed because more than one relationship was found for '%.*s' and "
-		  "'%.*s'",
-		  SV_ARG(l->parent->table->name), SV_ARG(l->name));
-	t->e->hint =
-		sv_from(arena_printf(t->arena, "Try changing '%.*s' to one of the following: %.*s",
-				     SV_ARG(l->name), SV_ARG(names)));
-	return t->e->status;
-}
-
-static enum status bind_relation(struct tree *t, struct level *l)
-{
-	const struct rest_table *parent = l->parent->table;
-	struct buf names buf_auto = BUF_INIT;
-	size_t found = 0;
-
-	for (size_t i = 0; i < parent->nkeys; i++) {
-		const struct rest_key *k = parent->keys[i];
-		bool forward = forward_fits(t, l, k);
-
-		if (!forward && !backward_fits(t, l, k))
-			continue;
-		choose(l, k, forward);
-		buf_addf(&names, "%s'%.*s!%.*s'", found++ ? ", " : "", SV_ARG(l->name),
-			 SV_ARG(k->name));
-	}
-	if (found > 1)
-		return many_relations(t, l, arena_sv(t->arena, buf_sv(&names)));
-	return found ? ST_OK : no_relation(t, l);
-}
-
 /* ---- the whole ------------------------------------------------------------------ */
 
 /* PostgreSQL would cut a longer name, and answer under another. */
 #define NAME_MAX_BYTES 63
 
-static enum status bind_item(struct tree *t, const struct level *l, struct item *i)
+/* Not quoted in SQL, so that "double precision" means what it does there:
+ * only words may stand there. */
+static enum status bind_cast(struct tree *t, struct sv name)
+{
+	bool fits = !name.n || sql_cast(name);
+
+	for (size_t i = 0; i < name.n && !fits; i++) {
+		unsigned char c = (unsigned char)name.p[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c > 127;
+
+		if (!letter && (i == 0 || ((c < '0' || c > '9') && c != ' ')))
+			break;
+		fits = i + 1 == name.n;
+	}
+	if (fits)
+		return ST_OK;
+	return parse_fail(t, "The type %.*s is not one to cast to", SV_ARG(name));
+}
+
+static enum status bind_aggregate(struct tree *t, struct level *l)
+{
+	if (t->options->no_aggregates)
+		return bind_fail(t, ST_BAD_INPUT, SV("PGRST123"),
+				 "Use of aggregate functions is not allowed");
+	if (l->spread && l->one)
+		l->hoists = true;
+	else
+		l->aggregated = true;
+	return ST_OK;
+}
+
+static enum status bind_item(struct tree *t, struct level *l, struct item *i)
 {
 	if (i->alias.n > NAME_MAX_BYTES)
 		return parse_fail(t, "The alias %.*s is longer than %d bytes", SV_ARG(i->alias),
 				  NAME_MAX_BYTES);
-	if (i->cast.n && !sql_cast_known(i->cast))
-		return parse_fail(t, "The type %.*s is not one to cast to", SV_ARG(i->cast));
-	return i->star || i->embed ? ST_OK : bind_field(t, l, &i->field);
+	if (bind_cast(t, i->cast) || bind_cast(t, i->result_cast))
+		return t->e->status;
+	if (i->aggregate && bind_aggregate(t, l))
+		return t->e->status;
+	return i->star || i->embed || !i->field.name.n ? ST_OK : bind_field(t, l, &i->field);
+}
+
+/* order=client(name): the columns of a relation of which there is one. */
+static enum status bind_related_order(struct tree *t, const struct level *l, struct order *o)
+{
+	o->related = level_child(t, l, o->relation);
+	if (!o->related) {
+		bind_fail(t, ST_BAD_INPUT, SV("PGRST108"),
+			  "'%.*s' is not an embedded resource in this request",
+			  SV_ARG(o->relation));
+		t->e->hint = sv_from(arena_printf(
+			t->arena,
+			"Verify that '%.*s' is included in the 'select' query parameter.",
+			SV_ARG(o->relation)));
+		return t->e->status;
+	}
+	if (o->related->table == NULL && bind_relation(t, o->related))
+		return t->e->status;
+	if (o->related->one)
+		return bind_field(t, o->related, &o->field);
+	bind_fail(t, ST_BAD_INPUT, SV("PGRST118"), "A related order on '%.*s' is not possible",
+		  SV_ARG(o->relation));
+	t->e->details = sv_from(arena_printf(
+		t->arena, "'%.*s' and '%.*s' do not form a many-to-one or one-to-one relationship",
+		SV_ARG(l->table->name), SV_ARG(o->relation)));
+	return t->e->status;
+}
+
+static enum status bind_order(struct tree *t, const struct level *l, struct order *o)
+{
+	return o->relation.n ? bind_related_order(t, l, o) : bind_field(t, l, &o->field);
 }
 
 static enum status bind_level(struct tree *t, struct level *l)
@@ -381,8 +347,29 @@ static enum status bind_level(struct tree *t, struct level *l)
 	if (!t->e->status)
 		bind_conditions(t, l, l->conditions);
 	for (struct order *o = l->orders; o && !t->e->status; o = o->next)
-		bind_field(t, l, &o->field);
+		bind_order(t, l, o);
 	return t->e->status;
+}
+
+/* The aggregates of a spread relation group the rows of the level that it is
+ * spread into. Children stand behind their parents. */
+static enum status bind_spreads(struct tree *t)
+{
+	for (int i = t->nlevels - 1; i > 0; i--) {
+		struct level *l = t->levels[i];
+
+		if (l->spread && !l->one && l->aggregated) {
+			bind_fail(t, ST_BAD_INPUT, SV("PGRST127"), "Feature not implemented");
+			t->e->details = SV("Aggregates are not implemented for one-to-many or "
+					   "many-to-many spreads.");
+			return t->e->status;
+		}
+		if (l->hoists && l->parent->spread && l->parent->one)
+			l->parent->hoists = true;
+		else if (l->hoists)
+			l->parent->aggregated = true;
+	}
+	return ST_OK;
 }
 
 /* /<table>/<id> is id=eq.<id>: the primary key beside the scope column. */
@@ -416,5 +403,5 @@ enum status bind_tree(struct tree *t)
 		*t->root->last_item = ARENA_NEW(t->arena, struct item), t->root->items->star = true;
 	for (int i = 0; i < t->nlevels && !t->e->status; i++)
 		bind_level(t, t->levels[i]);
-	return t->e->status;
+	return t->e->status ? t->e->status : bind_spreads(t);
 }

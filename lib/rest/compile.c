@@ -13,32 +13,70 @@ static int64_t bounded(const struct tree *t, int64_t limit)
 	return most && (limit < 0 || limit > most) ? most : limit;
 }
 
+static void count_text(struct tree *t, struct rest_plan *plan, struct sql *q, const char *select)
+{
+	sql_begin(q, plan, t->arena, t->pass++);
+	sql_text(q, select);
+	sql_from(q, t->root);
+	sql_where(q, t->root);
+}
+
+/* count=estimated counts as far as an answer can reach, and takes the
+ * planner's word beyond. */
 static void compile_count(struct tree *t, struct rest_plan *plan)
 {
 	struct sql q;
 
 	if (!t->counted)
 		return;
-	sql_begin(&q, plan, t->arena, 2);
-	buf_lit(&q.text, "select count(*)");
-	sql_from(&q, t->root);
-	sql_where(&q, t->root, NULL);
+	if (t->planned || t->estimated) {
+		count_text(t, plan, &q, "explain (format json) select");
+		plan->estimate = sql_end(&q);
+	}
+	if (t->planned)
+		return;
+	if (t->estimated && t->options->max_rows) {
+		plan->count_limit = t->options->max_rows + 1;
+		count_text(t, plan, &q, "select count(*) from (select");
+		buf_addf(&q.text, " limit %lld) c", (long long)plan->count_limit);
+	} else {
+		count_text(t, plan, &q, "select count(*)");
+	}
 	plan->count = sql_end(&q);
+}
+
+int64_t rest_planned_rows(struct sv json)
+{
+	static const struct sv key = { "\"Plan Rows\": ", 13 };
+	ptrdiff_t at = sv_find(json, key);
+	struct sv rest;
+	size_t n = 0;
+	int64_t rows;
+
+	if (at < 0)
+		return -1;
+	rest = sv_skip(json, (size_t)at + key.n);
+	while (n < rest.n && rest.p[n] >= '0' && rest.p[n] <= '9')
+		n++;
+	return sv_to_i64(sv_make(rest.p, n), &rows) ? rows : -1;
 }
 
 enum status compile_read(struct tree *t, struct rest_plan *plan)
 {
+	struct level *l = t->root;
 	struct sql q;
 
-	sql_begin(&q, plan, t->arena, 1);
+	sql_begin(&q, plan, t->arena, t->pass++);
 	q.max_rows = t->options->max_rows;
-	plan->limit = bounded(t, t->root->limit);
-	plan->offset = t->root->offset;
+	plan->limit = bounded(t, l->limit);
+	plan->offset = l->offset;
 	buf_lit(&q.text, "select ");
-	sql_items(&q, t->root);
-	sql_from(&q, t->root);
-	sql_where(&q, t->root, NULL);
-	sql_tail(&q, t->root, plan->limit, plan->offset);
+	sql_items(&q, l);
+	sql_from(&q, l);
+	sql_joins(&q, l);
+	sql_where(&q, l);
+	sql_groups(&q, l);
+	sql_tail(&q, l, plan->limit, plan->offset);
 	plan->main = sql_end(&q);
 	compile_count(t, plan);
 	return ST_OK;
@@ -231,7 +269,9 @@ static void call_rows(struct tree *t, struct sql *q, struct sv call, struct sv r
 	if (record.n)
 		buf_addf(&q->text, "%.*s, lateral ", SV_ARG(record));
 	buf_addf(&q->text, "%.*s as t0", SV_ARG(call));
-	sql_where(q, t->root, NULL);
+	sql_joins(q, t->root);
+	sql_where(q, t->root);
+	sql_groups(q, t->root);
 	sql_tail(q, t->root, plan->limit, plan->offset);
 }
 
@@ -301,7 +341,10 @@ static struct sv applied(const struct tree *t, const struct rest_plan *plan)
 								: "";
 	char *text = arena_printf(t->arena, "%s%s%s%s", how, same,
 				  write && t->missing_default ? ", missing=default" : "",
-				  t->counted ? ", count=exact" : "");
+				  !t->counted	  ? ""
+				  : t->planned	  ? ", count=planned"
+				  : t->estimated  ? ", count=estimated"
+						  : ", count=exact");
 
 	return sv_from(text[0] ? text + 2 : text);
 }
@@ -310,7 +353,9 @@ enum status rest_compile(const struct rest_schema *s, const struct rest_options 
 			 const struct rest_input *in, struct arena *a, struct rest_plan *plan,
 			 struct err *e)
 {
-	struct tree t = { .arena = a, .schema = s, .options = o, .in = in, .e = e };
+	struct tree t = {
+		.arena = a, .schema = s, .options = o, .in = in, .e = e, .pass = 1
+	};
 
 	*e = (struct err){ .status = ST_OK };
 	*plan = (struct rest_plan){ .method = in->method, .limit = -1, .schema = s };

@@ -2,8 +2,7 @@
  * The catalogue, read in one trip. Row-level security does not hide it, and
  * no table's privilege is needed.
  */
-#include "db/db.h"
-#include "rest/schema.h"
+#include "rest/load.h"
 
 /* Types that db_json_value writes; of the others PostgreSQL makes JSON:
  * composites, and arrays of what is not built in. */
@@ -12,10 +11,20 @@ static const char columns_sql[] =
 	" format_type(a.atttypid, a.atttypmod), case t.typtype when 'd' then t.typbasetype else t.oid end,"
 	" t.typcategory, t.typtype = 'c' or t.typcategory = 'A' and not (t.typelem < 10000 and t.typarray = 0"
 	"	and t.typelem in (16, 20, 21, 23, 26, 700, 701, 1700, 114, 3802, 2950, 1082, 1114, 1184, 1083, 1266,"
-	"	1186, 25, 1043, 1042, 18, 19, 869, 650)),"
+	"	1186, 25, 1043, 1042, 18, 19, 869, 650))"
+	"	or t.oid >= 16384 and exists (select from pg_cast x where x.castsource = t.oid and x.castmethod = 'f'"
+	"		and x.casttarget = 'json'::regtype),"
 	" coalesce(case when a.attidentity <> '' then null when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end, ''),"
 	" coalesce(col_description(c.oid, a.attnum), ''),"
-	" has_column_privilege($2::name, c.oid, a.attnum, 'select')"
+	" $2::name is null or has_column_privilege($2::name, c.oid, a.attnum, 'select'),"
+	" c.oid, a.attnum, c.relkind in ('v', 'm'),"
+	/* What a domain says of its form: implicit casts to JSON and from text. */
+	" (select quote_ident(y.nspname) || '.' || quote_ident(f.proname) from pg_cast x"
+	"	join pg_proc f on f.oid = x.castfunc join pg_namespace y on y.oid = f.pronamespace"
+	"	where t.typtype = 'd' and x.castsource = t.oid and x.casttarget = 'json'::regtype and x.castcontext = 'i'),"
+	" (select quote_ident(y.nspname) || '.' || quote_ident(f.proname) from pg_cast x"
+	"	join pg_proc f on f.oid = x.castfunc join pg_namespace y on y.oid = f.pronamespace"
+	"	where t.typtype = 'd' and x.casttarget = t.oid and x.castsource = 'text'::regtype and x.castcontext = 'i')"
 	" from pg_class c join pg_namespace n on n.oid = c.relnamespace"
 	" join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
 	" join pg_type t on t.oid = a.atttypid"
@@ -25,21 +34,6 @@ static const char columns_sql[] =
 	" and not exists (select from pg_depend x where x.classid = 'pg_class'::regclass and x.objid = c.oid"
 	"	and x.deptype = 'e')"
 	" order by n.nspname, c.relname, a.attnum";
-
-static const char keys_sql[] =
-	"select k.contype, k.conname, n.nspname, c.relname,"
-	" (select string_agg(a.attname, ',' order by u.i) from unnest(k.conkey) with ordinality u (num, i)"
-	"	join pg_attribute a on a.attrelid = k.conrelid and a.attnum = u.num),"
-	" fn.nspname, fc.relname,"
-	" (select string_agg(a.attname, ',' order by u.i) from unnest(k.confkey) with ordinality u (num, i)"
-	"	join pg_attribute a on a.attrelid = k.confrelid and a.attnum = u.num),"
-	" exists (select from pg_index x where x.indrelid = k.conrelid and x.indisunique and x.indpred is null"
-	"	and x.indexprs is null and (x.indkey::smallint[])[0:x.indnkeyatts - 1] <@ k.conkey),"
-	" case k.contype when 'c' then pg_get_constraintdef(k.oid) end"
-	" from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace"
-	" left join pg_class fc on fc.oid = k.confrelid left join pg_namespace fn on fn.oid = fc.relnamespace"
-	" where n.nspname = any(string_to_array(replace($1, ' ', ''), ',')) and k.contype in ('p', 'f', 'c')"
-	" and k.conparentid = 0 order by k.conname";
 
 /* Functions whose parameters all have names; those of triggers and of
  * extensions are nobody's interface. */
@@ -63,36 +57,6 @@ static const char functions_sql[] =
 	"	and x.deptype = 'e')"
 	" order by p.oid, a.i";
 
-struct rows {
-	const struct db_batch *b;
-	int stmt;
-	size_t row;
-};
-
-static struct sv cell(const struct rows *r, size_t col)
-{
-	return db_get(r->b, r->stmt, r->row, col);
-}
-
-static bool flag(const struct rows *r, size_t col)
-{
-	return sv_eq(cell(r, col), SV("t"));
-}
-
-static int64_t number(const struct rows *r, size_t col)
-{
-	int64_t n = 0;
-
-	return sv_to_i64(cell(r, col), &n) ? n : 0;
-}
-
-static char letter(const struct rows *r, size_t col)
-{
-	struct sv s = cell(r, col);
-
-	return s.n ? s.p[0] : 0;
-}
-
 /* ---- tables --------------------------------------------------------------- */
 
 static void load_columns(struct rest_schema *s, struct rows r)
@@ -105,6 +69,8 @@ static void load_columns(struct rest_schema *s, struct rows r)
 		if (!t || !sv_eq(t->name, cell(&r, 1)) || !sv_eq(t->schema, cell(&r, 0))) {
 			t = rest_schema_table(s, cell(&r, 0), cell(&r, 1));
 			t->comment = arena_sv(s->arena, cell(&r, 2));
+			t->oid = (unsigned)number(&r, 11);
+			t->view = flag(&r, 13);
 		}
 		c = rest_schema_column(s, t, cell(&r, 3), cell(&r, 4), (unsigned)number(&r, 5),
 				       letter(&r, 6));
@@ -112,28 +78,9 @@ static void load_columns(struct rest_schema *s, struct rows r)
 		c->default_sql = arena_sv(s->arena, cell(&r, 8));
 		rest_column_comment(c, arena_sv(s->arena, cell(&r, 9)));
 		c->readable = flag(&r, 10);
-	}
-}
-
-static void load_keys(struct rest_schema *s, struct rows r)
-{
-	for (; r.row < db_rows(r.b, r.stmt); r.row++) {
-		struct rest_table *from = rest_table_find(s, cell(&r, 2), cell(&r, 3));
-		struct rest_table *to = rest_table_find(s, cell(&r, 5), cell(&r, 6));
-
-		switch (letter(&r, 0)) {
-		case 'p':
-			if (from)
-				rest_schema_primary(s, from, cell(&r, 4));
-			break;
-		case 'f':
-			if (from && to)
-				rest_schema_key(s, cell(&r, 1), from, cell(&r, 4), to, cell(&r, 7),
-						flag(&r, 8));
-			break;
-		default:
-			rest_schema_rule(s, cell(&r, 1), cell(&r, 9));
-		}
+		c->number = (int)number(&r, 12);
+		c->to_json = arena_sv(s->arena, cell(&r, 14));
+		c->from_text = arena_sv(s->arena, cell(&r, 15));
 	}
 }
 
@@ -203,18 +150,19 @@ enum status rest_load(struct db *db, const char *schemas, const char *role, stru
 {
 	struct db_batch *b = db_batch(db, a);
 	struct rest_schema *s;
-	int columns, keys, functions;
+	struct load_keys keys;
+	int columns, functions;
 
 	db_as_self(b);
 	columns = db_add(b, columns_sql, DB_C(schemas), DB_C(role));
-	keys = db_add(b, keys_sql, DB_C(schemas));
+	keys = load_keys_ask(b, schemas);
 	functions = db_add(b, functions_sql, DB_C(schemas));
 	if (db_run(b, e))
 		return e->status;
 	s = rest_schema_new();
 	load_columns(s, (struct rows){ b, columns, 0 });
 	rest_schema_done(s);
-	load_keys(s, (struct rows){ b, keys, 0 });
+	load_keys(s, b, &keys);
 	load_functions(s, (struct rows){ b, functions, 0 });
 	rest_schema_done(s);
 	*out = s;

@@ -18,8 +18,18 @@ struct level *level_child(const struct tree *t, const struct level *l, struct sv
 	return NULL;
 }
 
+static enum status bad_range(struct tree *t, struct sv details)
+{
+	*t->e = (struct err){ .status = ST_BAD_RANGE, .code = SV("PGRST103") };
+	t->e->message = SV("Requested range not satisfiable");
+	t->e->details = details;
+	return t->e->status;
+}
+
 static enum status parse_count(struct tree *t, const char *what, struct sv text, int64_t *out)
 {
+	if (sv_to_i64(text, out) && *out < 0 && what[0] == 'l')
+		return bad_range(t, SV("Limit should be greater than or equal to zero."));
 	if (!sv_to_i64(text, out) || *out < 0)
 		return parse_fail(t, "\"%s\" takes a number from 0 on, not %.*s", what,
 				  SV_ARG(text));
@@ -30,16 +40,30 @@ static enum status parse_count(struct tree *t, const char *what, struct sv text,
  * JSON keys and in quotes are not separators. */
 static bool cut_path(struct sv *name, struct sv *first)
 {
+	bool quoted = false;
+
 	for (size_t i = 0; i < name->n; i++) {
-		if (name->p[i] == '"' || sv_starts(sv_skip(*name, i), SV("->")))
+		if (name->p[i] == '\\' && quoted)
+			i++;
+		else if (name->p[i] == '"')
+			quoted = !quoted;
+		else if (!quoted && sv_starts(sv_skip(*name, i), SV("->")))
 			return false;
-		if (name->p[i] == '.') {
+		else if (!quoted && name->p[i] == '.') {
 			*first = sv_make(name->p, i);
 			*name = sv_skip(*name, i + 1);
 			return true;
 		}
 	}
 	return false;
+}
+
+static struct sv unquoted(struct tree *t, struct sv name)
+{
+	struct cursor c = { .t = t, .text = name };
+	struct sv out;
+
+	return name.n && name.p[0] == '"' && cursor_quoted(&c, &out) ? out : name;
 }
 
 static enum status no_such_embed(struct tree *t, struct sv name)
@@ -103,6 +127,7 @@ static enum status parse_parameter(struct tree *t, struct sv name, struct sv val
 	while (!reserved(t, l, rest, value)) {
 		if (!cut_path(&rest, &first))
 			return parse_filter(t, l, rest, value, is_bare(t, l, rest));
+		first = unquoted(t, first);
 		l = level_child(t, l, first);
 		if (!l)
 			return no_such_embed(t, first);
@@ -139,22 +164,42 @@ static bool parse_early(struct tree *t, const struct http_pair *p)
 	return true;
 }
 
-/* Range: 0-24; what limit and offset say counts for more. */
+static int64_t range_end(int64_t offset, int64_t limit)
+{
+	return limit < 0 || offset > INT64_MAX - limit ? INT64_MAX : offset + limit;
+}
+
+/* Range: 0-24, of what limit and offset leave. */
 static void parse_range(struct tree *t)
 {
 	struct sv range = t->in->range, first;
-	int64_t from, to;
+	struct level *l = t->root;
+	int64_t from, to, end = range_end(l->offset, l->limit);
 
-	if (t->in->method != HTTP_GET || t->root->limit >= 0 || t->root->offset)
+	if (t->in->method != HTTP_GET || l->limit == 0 || t->e->status)
 		return;
 	if (sv_starts(range, SV("items=")))
 		range = sv_skip(range, 6);
 	first = sv_cut(&range, '-');
 	if (!sv_present(range) || !sv_to_i64(first, &from) || from < 0)
 		return;
-	t->root->offset = from;
-	if (sv_to_i64(range, &to) && to >= from)
-		t->root->limit = to - from + 1;
+	if (!range.n)
+		to = INT64_MAX - 1;
+	else if (!sv_to_i64(range, &to))
+		return;
+	if (to < from) {
+		bad_range(t, SV("The lower boundary must be lower than or equal to the upper "
+				"boundary in the Range header."));
+		return;
+	}
+	if (from > l->offset)
+		l->offset = from;
+	if (to < end - 1)
+		end = to + 1;
+	if (end < l->offset)
+		bad_range(t, SV("Limit should be greater than or equal to zero."));
+	else if (end < INT64_MAX - 1)
+		l->limit = end - l->offset;
 }
 
 static const struct preference {
@@ -165,6 +210,8 @@ static const struct preference {
 	{ { "return=headers-only", 19 }, REST_HEADERS + 1 },
 	{ { "return=representation", 21 }, REST_ROWS + 1 },
 	{ { "count=exact", 11 }, 0 },
+	{ { "count=planned", 13 }, -4 },
+	{ { "count=estimated", 15 }, -5 },
 	{ { "resolution=merge-duplicates", 27 }, -1 },
 	{ { "resolution=ignore-duplicates", 28 }, -2 },
 	{ { "missing=default", 15 }, -3 },
@@ -180,8 +227,12 @@ static void prefer(struct tree *t, const struct preference *p)
 		t->merge_duplicates = true;
 	else if (p->value == -2)
 		t->ignore_duplicates = true;
-	else
+	else if (p->value == -3)
 		t->missing_default = true;
+	else if (p->value == -4)
+		t->counted = t->planned = true;
+	else
+		t->counted = t->estimated = true;
 }
 
 static void parse_prefer(struct tree *t)

@@ -48,12 +48,17 @@ static enum status reload(struct rest *r, struct arena *a, struct err *e)
 	return ST_OK;
 }
 
+static const char *channel(const struct rest *r)
+{
+	return r->options->channel ? r->options->channel : "pgrst";
+}
+
 /* Behind PgBouncer there is no LISTEN; then only STALE_AFTER helps. */
 static void listen(struct rest *r, struct arena *a)
 {
 	struct err ignored = { 0 };
 
-	if (db_listen(r->db, "pgrst", a, &ignored))
+	if (!r->options->deaf && db_listen(r->db, channel(r), a, &ignored))
 		log_warn("no word will come of schema changes",
 			 LOG_S("why", err_message(&ignored)));
 	r->listening = true;
@@ -61,11 +66,11 @@ static void listen(struct rest *r, struct arena *a)
 
 static bool changed(struct rest *r, struct arena *a)
 {
-	struct sv channel, payload;
+	struct sv from, payload;
 	bool missed = false, told = false;
 
-	while (db_notified(r->db, a, &channel, &payload, &missed))
-		told |= sv_eq(channel, SV("pgrst"));
+	while (db_notified(r->db, a, &from, &payload, &missed))
+		told |= sv_eq(from, sv_from(channel(r)));
 	return told || missed;
 }
 
@@ -225,13 +230,20 @@ static enum status refused(const struct rest_plan *p, const struct rest_input *i
 
 /* ---- the answer ------------------------------------------------------------------ */
 
-static int64_t total(const struct rest_plan *p, const struct db_batch *b, int main, int count)
+static int64_t total(const struct rest_plan *p, const struct db_batch *b, int main, int count,
+		     int estimate)
 {
-	int64_t n = -1;
+	int64_t n = -1, planned;
 
 	if (count >= 0)
 		sv_to_i64(db_get(b, count, 0, 0), &n);
-	else if (p->counted && p->method != HTTP_GET)
+	if (estimate >= 0 && (count < 0 || n >= p->count_limit)) {
+		planned = rest_planned_rows(db_get(b, estimate, 0, 0));
+		return planned > n ? planned : n;
+	}
+	if (count >= 0)
+		return n;
+	if (p->counted && p->method != HTTP_GET)
 		n = db_affected(b, main);
 	return n;
 }
@@ -334,9 +346,9 @@ static int status_of(const struct rest_plan *p, int64_t rows, int64_t of)
 }
 
 static enum status answer(const struct rest_plan *p, const struct db_batch *b, int main, int count,
-			  struct http_response *rs, struct err *e)
+			  int estimate, struct http_response *rs, struct err *e)
 {
-	int64_t rows = (int64_t)db_rows(b, main), of = total(p, b, main, count);
+	int64_t rows = (int64_t)db_rows(b, main), of = total(p, b, main, count, estimate);
 
 	if (p->method == HTTP_GET && of >= 0 && p->offset > of)
 		return beyond(p, db_arena(b), of, e);
@@ -355,14 +367,21 @@ enum status rest_handle(struct rest *r, const struct rest_call *call, struct htt
 {
 	struct rest_input in = input(call, rq);
 	struct rest_plan plan;
-	int main, count = -1;
+	int main, count = -1, estimate = -1;
 
 	if (compile(r, &in, rq->arena, &plan, e))
 		return e->status;
+	if (r->options->read_only && in.method == HTTP_GET)
+		db_add(b, "select set_config('transaction_read_only', 'on', true)");
 	main = db_add_composed(b, plan.main.sql, plan.main.n, plan.main.params);
 	if (plan.count.sql.n)
 		count = db_add_composed(b, plan.count.sql, plan.count.n, plan.count.params);
+	if (plan.estimate.sql.n)
+		estimate = db_add_composed(b, plan.estimate.sql, plan.estimate.n,
+					   plan.estimate.params);
+	if (call->flags & REST_ROLLBACK)
+		db_rollback(b);
 	if (db_run(b, e))
 		return refused(&plan, &in, b, e);
-	return answer(&plan, b, main, count, rs, e);
+	return answer(&plan, b, main, count, estimate, rs, e);
 }

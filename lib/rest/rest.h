@@ -34,8 +34,19 @@ struct rest_schema;
 
 struct rest_options {
 	const char *schemas; /* comma-separated; the first is the default one */
-	const char *role;    /* whose column privileges decide what * means */
+	const char *role;    /* whose column privileges decide what * means; NULL: * is all */
 	int64_t max_rows;    /* of one answer; 0 = no bound */
+	const char *channel; /* that tells of changes; NULL: "pgrst" */
+	bool deaf;           /* do not listen on it */
+	/* Honour response.headers and response.status, which SQL may set. */
+	bool response_settings;
+	/* GET and HEAD run in a transaction that cannot write. */
+	bool read_only;
+	/* PostgREST's dialect to the letter. Else also: numbers in JSON compare
+	 * as numbers, an operand may be a column, lists need no brackets, and of
+	 * several relationships the direct one is meant. */
+	bool strict;
+	bool no_aggregates; /* sum(), count() ... are refused */
 	/* The column that says whose a row is, where a table has it: completes
 	 * on_conflict and the id of the path form; REST_PROXY sets it. */
 	const char *scope_column;
@@ -50,6 +61,8 @@ enum rest_flags {
 	 * equality, writes answer the rows, the scope column is never taken from
 	 * the body, a reference to nothing is 400. */
 	REST_PROXY = 1,
+	/* Undo everything at the end; the batch began with db_hold. */
+	REST_ROLLBACK = 2,
 };
 
 struct rest_call {
@@ -98,12 +111,16 @@ struct rest_statement {
 /* What a request came to. */
 struct rest_plan {
 	enum http_method method;
-	struct rest_statement main, count; /* count.sql.n == 0: not asked for */
+	/* count: how many rows there are in all; estimate: the planner's word on
+	 * it (rest_planned_rows), which counts where count reached its limit.
+	 * Without sql.n they were not asked for. */
+	struct rest_statement main, count, estimate;
+	int64_t count_limit; /* of count: more were not counted; 0 = none */
 	enum rest_shape shape;
 	enum rest_return answer;
 	int64_t offset, limit; /* limit < 0: none */
 	bool call;             /* of a function */
-	bool counted;          /* Prefer: count=exact */
+	bool counted;          /* Prefer: count=... */
 	struct sv applied;     /* Preference-Applied */
 	struct sv table;       /* for Location */
 	struct rest_sent *sent; /* which value went to which column, for errors */
@@ -114,5 +131,8 @@ struct rest_plan {
 enum status rest_compile(const struct rest_schema *s, const struct rest_options *o,
 			 const struct rest_input *in, struct arena *a, struct rest_plan *plan,
 			 struct err *e) WARN_UNUSED;
+
+/* "Plan Rows" of EXPLAIN (FORMAT JSON), or -1. */
+int64_t rest_planned_rows(struct sv json);
 
 #endif

@@ -69,15 +69,10 @@ struct rest_table *rest_schema_table(struct rest_schema *s, struct sv schema, st
 	return t;
 }
 
-struct rest_column *rest_schema_column(struct rest_schema *s, struct rest_table *t, struct sv name,
-				       struct sv type, unsigned oid, char category)
+static struct rest_column column(struct rest_schema *s, struct sv name, struct sv type,
+				 unsigned oid, char category)
 {
-	struct rest_column *c;
-
-	t->columns =
-		grown(s->arena, t->columns, t->ncolumns, &t->columns_size, sizeof(*t->columns));
-	c = &t->columns[t->ncolumns++];
-	*c = (struct rest_column){
+	return (struct rest_column){
 		.name = arena_sv(s->arena, name),
 		.quoted = rest_quoted(s->arena, name),
 		.type = arena_sv(s->arena, type),
@@ -85,7 +80,34 @@ struct rest_column *rest_schema_column(struct rest_schema *s, struct rest_table 
 		.category = category,
 		.readable = true,
 	};
-	return c;
+}
+
+struct rest_column *rest_schema_column(struct rest_schema *s, struct rest_table *t, struct sv name,
+				       struct sv type, unsigned oid, char category)
+{
+	t->columns =
+		grown(s->arena, t->columns, t->ncolumns, &t->columns_size, sizeof(*t->columns));
+	t->columns[t->ncolumns] = column(s, name, type, oid, category);
+	return &t->columns[t->ncolumns++];
+}
+
+struct rest_column *rest_schema_extra(struct rest_schema *s, struct rest_table *t, struct sv name,
+				      struct sv call, struct sv type, unsigned oid, char category)
+{
+	t->extra = grown(s->arena, t->extra, t->nextra, &t->extra_size, sizeof(*t->extra));
+	t->extra[t->nextra] = column(s, name, type, oid, category);
+	t->extra[t->nextra].call = arena_sv(s->arena, call);
+	return &t->extra[t->nextra++];
+}
+
+void rest_schema_computed(struct rest_schema *s, struct rest_table *t, struct sv name,
+			  struct sv call, const struct rest_table *to, bool one)
+{
+	t->computed = grown(s->arena, t->computed, t->ncomputed, &t->computed_size,
+			    sizeof(*t->computed));
+	t->computed[t->ncomputed++] = (struct rest_computed){
+		arena_sv(s->arena, name), arena_sv(s->arena, call), to, one
+	};
 }
 
 void rest_column_comment(struct rest_column *c, struct sv comment)
@@ -134,24 +156,38 @@ static void add_key(struct rest_schema *s, struct rest_table *t, struct rest_key
 	t->keys[t->nkeys++] = k;
 }
 
-bool rest_schema_key(struct rest_schema *s, struct sv name, struct rest_table *from,
-		     struct sv from_columns, struct rest_table *to, struct sv to_columns,
-		     bool unique)
+void rest_schema_relate(struct rest_schema *s, struct sv name, struct rest_table *from,
+			const struct rest_column *const *from_columns, struct rest_table *to,
+			const struct rest_column *const *to_columns, size_t n, bool unique)
 {
 	struct rest_key *k = ARENA_NEW(s->arena, struct rest_key);
-	size_t n;
 
 	k->name = arena_sv(s->arena, name);
 	k->from = from;
 	k->to = to;
 	k->unique = unique;
-	k->from_columns = columns_named(s, from, from_columns, &k->n);
-	k->to_columns = columns_named(s, to, to_columns, &n);
-	if (!k->from_columns || !k->to_columns || n != k->n)
-		return false;
+	k->n = n;
+	k->from_columns = ARENA_ARRAY(s->arena, n, const struct rest_column *);
+	k->to_columns = ARENA_ARRAY(s->arena, n, const struct rest_column *);
+	memcpy(k->from_columns, from_columns, n * sizeof(*from_columns));
+	memcpy(k->to_columns, to_columns, n * sizeof(*to_columns));
 	add_key(s, from, k);
 	if (to != from)
 		add_key(s, to, k);
+}
+
+bool rest_schema_key(struct rest_schema *s, struct sv name, struct rest_table *from,
+		     struct sv from_columns, struct rest_table *to, struct sv to_columns,
+		     bool unique)
+{
+	const struct rest_column **ours, **theirs;
+	size_t n, m;
+
+	ours = columns_named(s, from, from_columns, &n);
+	theirs = columns_named(s, to, to_columns, &m);
+	if (!ours || !theirs || n != m || !n)
+		return false;
+	rest_schema_relate(s, name, from, ours, to, theirs, n, unique);
 	return true;
 }
 
@@ -226,6 +262,16 @@ const struct rest_column *rest_column_find(const struct rest_table *t, struct sv
 		if (sv_eq(t->columns[i].name, name))
 			return &t->columns[i];
 	return NULL;
+}
+
+const struct rest_column *rest_field_find(const struct rest_table *t, struct sv name)
+{
+	const struct rest_column *c = rest_column_find(t, name);
+
+	for (size_t i = 0; !c && i < t->nextra; i++)
+		if (sv_eq(t->extra[i].name, name))
+			c = &t->extra[i];
+	return c;
 }
 
 struct rest_function *const *rest_function_find(const struct rest_schema *s, struct sv schema,
@@ -334,4 +380,15 @@ struct sv rest_column_nearest(const struct rest_table *t, struct sv name)
 		if (t->columns[i].readable)
 			consider(&n, t->columns[i].name);
 	return n.best;
+}
+
+struct sv rest_related_nearest(const struct rest_table *t, struct sv name)
+{
+	struct nearest n = nearest_to(name);
+
+	for (size_t i = 0; i < t->nkeys; i++)
+		consider(&n, t->keys[i]->from == t ? t->keys[i]->to->name : t->keys[i]->from->name);
+	for (size_t i = 0; i < t->ncomputed; i++)
+		consider(&n, t->computed[i].name);
+	return sv_eq(n.best, name) ? SV_NONE : n.best;
 }

@@ -21,11 +21,15 @@ struct rest_column {
 	bool as_json;           /* no emitter in C: PostgreSQL writes the JSON */
 	bool readable;          /* the API's role may select it */
 	bool sealed, any_case;  /* from the comment; see rest.h */
+	int number;             /* pg_attribute.attnum */
+	struct sv call;         /* a computed column: its function, quoted */
+	struct sv to_json, from_text; /* a domain's own casts: functions, quoted */
 };
 
 struct rest_table;
 
-/* One foreign key, seen from both of its tables. */
+/* One foreign key, seen from both of its tables; a view that shows a table's
+ * key columns has that table's keys. */
 struct rest_key {
 	struct sv name;
 	struct rest_table *from, *to;
@@ -34,8 +38,17 @@ struct rest_key {
 	bool unique; /* the referring columns are unique: one-to-one */
 };
 
+/* A function from a row of one table to rows of another: a relationship. */
+struct rest_computed {
+	struct sv name, quoted;
+	const struct rest_table *to;
+	bool one; /* at most one row */
+};
+
 struct rest_table {
 	struct sv schema, name, quoted; /* quoted with its schema */
+	unsigned oid;
+	bool view;
 	struct sv comment;
 	struct rest_column *columns;
 	size_t ncolumns, columns_size;
@@ -43,6 +56,11 @@ struct rest_table {
 	size_t nprimary;
 	struct rest_key **keys; /* in either direction */
 	size_t nkeys, keys_size;
+	/* Functions of one row: columns that * does not mean, and relations. */
+	struct rest_column *extra;
+	size_t nextra, extra_size;
+	struct rest_computed *computed;
+	size_t ncomputed, computed_size;
 };
 
 struct rest_argument {
@@ -91,6 +109,15 @@ bool rest_schema_primary(struct rest_schema *s, struct rest_table *t, struct sv 
 bool rest_schema_key(struct rest_schema *s, struct sv name, struct rest_table *from,
 		     struct sv from_columns, struct rest_table *to, struct sv to_columns,
 		     bool unique);
+/* The same by columns, which lie in `from` and `to`; the arrays are copied. */
+void rest_schema_relate(struct rest_schema *s, struct sv name, struct rest_table *from,
+			const struct rest_column *const *from_columns, struct rest_table *to,
+			const struct rest_column *const *to_columns, size_t n, bool unique);
+/* Valid until the table's next computed column is added. */
+struct rest_column *rest_schema_extra(struct rest_schema *s, struct rest_table *t, struct sv name,
+				      struct sv call, struct sv type, unsigned oid, char category);
+void rest_schema_computed(struct rest_schema *s, struct rest_table *t, struct sv name,
+			  struct sv call, const struct rest_table *to, bool one);
 struct rest_function *rest_schema_function(struct rest_schema *s, struct sv schema, struct sv name,
 					   size_t narguments);
 void rest_schema_rule(struct rest_schema *s, struct sv name, struct sv rule);
@@ -99,6 +126,8 @@ void rest_schema_done(struct rest_schema *s);
 
 struct rest_table *rest_table_find(const struct rest_schema *s, struct sv schema, struct sv name);
 const struct rest_column *rest_column_find(const struct rest_table *t, struct sv name);
+/* Computed ones too: what can be read and compared. */
+const struct rest_column *rest_field_find(const struct rest_table *t, struct sv name);
 /* The functions of that name: the first of *n that stand together. */
 struct rest_function *const *rest_function_find(const struct rest_schema *s, struct sv schema,
 						struct sv name, size_t *n);
@@ -110,10 +139,13 @@ struct sv rest_table_nearest(const struct rest_schema *s, struct sv schema, stru
 struct sv rest_function_nearest(const struct rest_schema *s, struct sv schema, struct sv name);
 struct sv rest_column_nearest(const struct rest_table *t, struct sv name);
 
+/* The nearest name of a relation of t, or empty. */
+struct sv rest_related_nearest(const struct rest_table *t, struct sv name);
+
 /* "name", with quotes inside doubled. */
 struct sv rest_quoted(struct arena *a, struct sv name);
 
-/* Catalogue to schema: three statements in one trip. */
+/* Catalogue to schema: one trip. */
 struct db;
 enum status rest_load(struct db *db, const char *schemas, const char *role, struct arena *a,
 		      struct rest_schema **out, struct err *e) WARN_UNUSED;

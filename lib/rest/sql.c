@@ -20,12 +20,12 @@ struct rest_statement sql_end(struct sql *q)
 	return s;
 }
 
-static void add(struct sql *q, const char *text)
+void sql_text(struct sql *q, const char *text)
 {
 	buf_add(&q->text, sv_from(text));
 }
 
-static void add_param(struct sql *q, int n)
+void sql_again(struct sql *q, int n)
 {
 	buf_addc(&q->text, '$');
 	buf_add_i64(&q->text, n);
@@ -45,7 +45,7 @@ int sql_param(struct sql *q, struct sv value)
 	/* An empty value is a value, not null. */
 	q->params[q->n++] =
 		(struct db_value){ .kind = DB_TEXT_, .text = sv_present(value) ? value : SV("") };
-	add_param(q, (int)q->n);
+	sql_again(q, (int)q->n);
 	return (int)q->n;
 }
 
@@ -65,10 +65,38 @@ void sql_sent(struct sql *q, const struct rest_column *c, struct sv value)
 
 /* ---- columns and paths ------------------------------------------------------ */
 
-static void add_column(struct sql *q, const struct level *l, const struct rest_column *c)
+static void add(struct sql *q, const char *text)
 {
-	buf_addc(&q->text, 't');
+	sql_text(q, text);
+}
+
+/* t3, the rows of level 3; j3, of its junction; s3, what it joins. */
+static void add_alias(struct sql *q, char kind, const struct level *l)
+{
+	buf_addc(&q->text, kind);
 	buf_add_i64(&q->text, l->number);
+}
+
+/* The whole row, with its type: in what a write returned it has none. */
+static void add_row(struct sql *q, const struct level *l)
+{
+	add_alias(q, 't', l);
+	if (!l->table->schema.n)
+		return;
+	add(q, "::");
+	buf_add(&q->text, l->table->quoted);
+}
+
+void sql_column(struct sql *q, const struct level *l, const struct rest_column *c)
+{
+	if (c->call.n) {
+		buf_add(&q->text, c->call);
+		buf_addc(&q->text, '(');
+		add_row(q, l);
+		buf_addc(&q->text, ')');
+		return;
+	}
+	add_alias(q, 't', l);
 	buf_addc(&q->text, '.');
 	buf_add(&q->text, c->quoted);
 }
@@ -78,32 +106,24 @@ static bool is_json(const struct rest_column *c)
 	return c->oid == 114 || c->oid == 3802;
 }
 
-/* 0, 17, -1: a place in an array. */
-static bool is_index(struct sv key)
-{
-	int64_t n;
-
-	return key.n < 10 && sv_to_i64(key, &n);
-}
-
 static void add_step(struct sql *q, struct step *s)
 {
 	add(q, s->text ? "->>" : "->");
 	if (s->pass == q->pass)
-		add_param(q, s->param);
+		sql_again(q, s->param);
 	else
 		s->param = sql_param(q, s->key);
 	s->pass = q->pass;
-	add(q, is_index(s->key) ? "::text::int" : "::text");
+	add(q, s->index ? "::text::int" : "::text");
 }
 
-static void add_field(struct sql *q, const struct level *l, const struct field *f)
+void sql_field(struct sql *q, const struct level *l, const struct field *f)
 {
 	bool wrap = f->steps && !is_json(f->column);
 
 	if (wrap)
 		add(q, "to_jsonb(");
-	add_column(q, l, f->column);
+	sql_column(q, l, f->column);
 	if (wrap)
 		buf_addc(&q->text, ')');
 	for (struct step *s = f->steps; s; s = s->next)
@@ -149,7 +169,7 @@ static const struct {
 	{ "uuid[]", "uuid[]" },
 };
 
-static const char *cast_sql(struct sv name)
+const char *sql_cast(struct sv name)
 {
 	for (size_t i = 0; i < sizeof(casts) / sizeof(*casts); i++)
 		if (sv_ieq(sv_from(casts[i].name), name))
@@ -157,23 +177,25 @@ static const char *cast_sql(struct sv name)
 	return NULL;
 }
 
-bool sql_cast_known(struct sv name)
-{
-	return cast_sql(name) != NULL;
-}
-
-/* What a column is called in the answer: its alias, its own name, or the last
- * name on its path. */
+/* What a column is called in the answer: its alias, its function, its own
+ * name, or the last name on its path. */
 static struct sv item_name(const struct item *i)
 {
 	struct sv name = i->field.name;
 
 	if (i->alias.n)
 		return i->alias;
+	if (i->aggregate)
+		return i->aggregate->name;
 	for (const struct step *s = i->field.steps; s; s = s->next)
-		if (!is_index(s->key))
+		if (!s->index)
 			name = s->key;
 	return name;
+}
+
+static struct sv embed_name(const struct level *l)
+{
+	return l->alias.n ? l->alias : l->name;
 }
 
 static void add_as(struct sql *q, struct sv name)
@@ -182,29 +204,76 @@ static void add_as(struct sql *q, struct sv name)
 	buf_add(&q->text, rest_quoted(q->arena, name));
 }
 
-static void comma(struct sql *q, bool *first)
+/* The list of what a level selects, while it is written. */
+struct list {
+	struct level *level;
+	int n;             /* written so far */
+	struct buf groups; /* "1,t0."b",3": those that are no aggregates */
+};
+
+static void next(struct sql *q, struct list *list)
 {
-	if (!*first)
+	if (list->n++)
 		buf_addc(&q->text, ',');
-	*first = false;
 }
 
-static void add_star(struct sql *q, const struct level *l, bool *first)
+/* What was just written is one of those that make a group. */
+static void by_number(struct list *list)
 {
-	for (size_t i = 0; i < l->table->ncolumns; i++) {
-		const struct rest_column *c = &l->table->columns[i];
+	if (!list->level->aggregated)
+		return;
+	if (list->groups.n)
+		buf_addc(&list->groups, ',');
+	buf_add_i64(&list->groups, list->n);
+}
 
-		if (!c->readable || c->sealed)
-			continue;
-		comma(q, first);
-		if (c->as_json)
-			add(q, "to_json(");
-		add_column(q, l, c);
-		if (c->as_json) {
-			buf_addc(&q->text, ')');
-			add_as(q, c->name);
-		}
+/* JSON cannot be compared, the column that it was made from can. */
+static void by_column(struct list *list, const struct level *l, const struct rest_column *c)
+{
+	if (list->level->aggregated)
+		buf_addf(&list->groups, "%st%d.%.*s", list->groups.n ? "," : "", l->number,
+			 SV_ARG(c->quoted));
+}
+
+/* Types without an emitter in C become JSON in PostgreSQL; below the root all
+ * do, by row_to_json. */
+static bool needs_json(const struct level *l, const struct rest_column *c)
+{
+	return !l->parent && c->as_json && !c->to_json.n;
+}
+
+static void add_plain(struct sql *q, struct list *list, const struct rest_column *c, struct sv name)
+{
+	const struct level *l = list->level;
+	bool json = needs_json(l, c);
+
+	next(q, list);
+	if (json)
+		add(q, "to_json(");
+	if (c->to_json.n) {
+		buf_add(&q->text, c->to_json);
+		buf_addc(&q->text, '(');
 	}
+	sql_column(q, l, c);
+	if (c->to_json.n)
+		buf_addc(&q->text, ')');
+	if (json)
+		buf_addc(&q->text, ')');
+	if (json || c->to_json.n || c->call.n || !sv_eq(name, c->name))
+		add_as(q, name);
+	if ((json || c->to_json.n) && !c->call.n)
+		by_column(list, l, c);
+	else
+		by_number(list);
+}
+
+static void add_star(struct sql *q, struct list *list)
+{
+	const struct rest_table *t = list->level->table;
+
+	for (size_t i = 0; i < t->ncolumns; i++)
+		if (t->columns[i].readable && !t->columns[i].sealed)
+			add_plain(q, list, &t->columns[i], t->columns[i].name);
 }
 
 void sql_row(struct sql *q, const struct level *l)
@@ -216,445 +285,373 @@ void sql_row(struct sql *q, const struct level *l)
 
 		if (!c->readable || c->sealed)
 			continue;
-		comma(q, &first);
-		add_column(q, l, c);
+		if (!first)
+			buf_addc(&q->text, ',');
+		first = false;
+		sql_column(q, l, c);
 	}
 }
 
-static void add_item(struct sql *q, const struct level *l, const struct item *i)
+/* A type that is not on the list stands within cast(), where no words behind
+ * it could mean anything. */
+static void open_cast(struct sql *q, struct sv cast)
 {
-	bool json = i->field.column->as_json && !i->field.steps && !i->cast.n;
-	struct sv name = item_name(i);
-
-	if (json)
-		add(q, "to_json(");
-	else if (i->cast.n)
-		buf_addc(&q->text, '(');
-	add_field(q, l, &i->field);
-	if (json || i->cast.n)
-		buf_addc(&q->text, ')');
-	if (i->cast.n) {
-		add(q, "::");
-		add(q, cast_sql(i->cast));
-	}
-	if (json || i->cast.n || i->field.steps || !sv_eq(name, i->field.name))
-		add_as(q, name);
+	if (cast.n)
+		add(q, sql_cast(cast) ? "(" : "cast(");
 }
+
+static void close_cast(struct sql *q, struct sv cast)
+{
+	const char *known = sql_cast(cast);
+
+	if (!cast.n)
+		return;
+	if (!known)
+		add(q, " as ");
+	else
+		add(q, ")::");
+	buf_add(&q->text, known ? sv_from(known) : cast);
+	if (!known)
+		buf_addc(&q->text, ')');
+}
+
+static void add_value_of(struct sql *q, const struct level *l, const struct item *i)
+{
+	if (!i->field.column) { /* count() */
+		if (l->hoists)
+			add_row(q, l);
+		else
+			buf_addc(&q->text, '*');
+		return;
+	}
+	open_cast(q, i->cast);
+	sql_field(q, l, &i->field);
+	close_cast(q, i->cast);
+}
+
+/* Is it unknown whether C can write the value as JSON? */
+static bool odd_type(const struct item *i)
+{
+	if (i->result_cast.n)
+		return !sql_cast(i->result_cast);
+	if (i->aggregate && (i->aggregate->name.n == 5 || i->aggregate->name.p[0] != 'm'))
+		return false; /* count, sum and avg are numbers */
+	if (i->cast.n)
+		return !sql_cast(i->cast);
+	return i->field.column && i->field.column->as_json && !i->field.steps;
+}
+
+static void add_item(struct sql *q, struct list *list, const struct item *i)
+{
+	const struct level *l = list->level;
+	const struct rest_column *c = i->field.column;
+	bool aggregate = i->aggregate && !(l->spread && l->one);
+	bool json = !l->parent && odd_type(i);
+
+	if (c && !i->aggregate && !i->cast.n && !i->field.steps) {
+		add_plain(q, list, c, item_name(i));
+		return;
+	}
+	next(q, list);
+	add(q, json ? "to_json(" : "");
+	if (aggregate) {
+		open_cast(q, i->result_cast);
+		add(q, i->aggregate->sql);
+	}
+	add_value_of(q, l, i);
+	if (aggregate) {
+		buf_addc(&q->text, ')');
+		close_cast(q, i->result_cast);
+	}
+	add(q, json ? ")" : "");
+	add_as(q, item_name(i));
+	if (!i->aggregate)
+		by_number(list);
+}
+
+/* ---- relations ------------------------------------------------------------------ */
 
 void sql_from(struct sql *q, const struct level *l)
 {
+	const struct relation *r = &l->relation;
+
 	add(q, " from ");
+	if (l->parent && r->computed) {
+		buf_add(&q->text, r->computed->quoted);
+		buf_addc(&q->text, '(');
+		add_row(q, l->parent);
+		buf_addf(&q->text, ") as t%d", l->number);
+		return;
+	}
 	buf_add(&q->text, l->table->quoted);
 	buf_addf(&q->text, " as t%d", l->number);
+	if (l->parent && r->far)
+		buf_addf(&q->text, ",%.*s as j%d", SV_ARG(r->far->from->quoted), l->number);
 }
 
-/* t1."organization_id"=t0."organization_id" and t1."id"=t0."contact_id" */
-static struct sv joined(struct sql *q, const struct level *l)
+/* a."org"=b."org" and a."id"=b."contact_id" */
+static void add_pairs(struct sql *q, char a, int na, const struct rest_column *const *of_a, char b,
+		      int nb, const struct rest_column *const *of_b, size_t n)
 {
-	const struct rest_key *k = l->key;
-	bool forward =
-		l->parent->table == k->from && l->table == k->to && (k->from != k->to || l->one);
-	struct buf b buf_auto = BUF_INIT;
+	for (size_t i = 0; i < n; i++)
+		buf_addf(&q->text, "%s%c%d.%.*s=%c%d.%.*s", i ? " and " : "", a, na,
+			 SV_ARG(of_a[i]->quoted), b, nb, SV_ARG(of_b[i]->quoted));
+}
 
-	for (size_t i = 0; i < k->n; i++) {
-		struct sv mine = forward ? k->to_columns[i]->quoted : k->from_columns[i]->quoted;
-		struct sv its = forward ? k->from_columns[i]->quoted : k->to_columns[i]->quoted;
+bool sql_joined(struct sql *q, const struct level *l)
+{
+	const struct relation *r = &l->relation;
+	const struct rest_key *k = r->key;
+	int n = l->number, up = l->parent ? l->parent->number : 0;
 
-		buf_addf(&b, "%st%d.%.*s=t%d.%.*s", i ? " and " : "", l->number, SV_ARG(mine),
-			 l->parent->number, SV_ARG(its));
+	if (!l->parent || r->computed)
+		return false;
+	if (r->far) {
+		add_pairs(q, 't', n, r->far->to_columns, 'j', n, r->far->from_columns, r->far->n);
+		add(q, " and ");
+		add_pairs(q, 'j', n, k->from_columns, 't', up, k->to_columns, k->n);
+	} else {
+		add_pairs(q, 't', n, r->forward ? k->to_columns : k->from_columns, 't', up,
+			  r->forward ? k->from_columns : k->to_columns, k->n);
 	}
-	return arena_sv(q->arena, buf_sv(&b));
+	return true;
+}
+
+/* rel() without anything in it is there for its filters only. */
+static bool is_empty(const struct level *l)
+{
+	for (const struct item *i = l->items; i; i = i->next)
+		if (!i->embed || !is_empty(i->embed))
+			return false;
+	return true;
+}
+
+/* "select ... from ... where ... group by ... order by ... limit" of an
+ * embedded relation. */
+static void add_select(struct sql *q, struct level *l)
+{
+	int64_t limit = l->limit;
+
+	add(q, "select ");
+	sql_items(q, l);
+	sql_from(q, l);
+	sql_joins(q, l);
+	sql_where(q, l);
+	sql_groups(q, l);
+	if (!l->one && q->max_rows && (limit < 0 || limit > q->max_rows))
+		limit = q->max_rows;
+	sql_tail(q, l, l->one ? -1 : limit, l->one ? 0 : l->offset);
 }
 
 /* A subquery in the list of what is selected: PostgreSQL runs it for the rows
  * that limit leaves, after sorting. */
-static void add_embed(struct sql *q, struct level *l)
+static void add_json(struct sql *q, struct level *l, bool binary)
 {
-	int64_t limit = l->limit;
+	const char *type = binary ? "::jsonb" : "";
 
-	add(q, l->one ? "(select row_to_json(j) from (select "
-		      : "(select coalesce(json_agg(j),'[]') from (select ");
-	sql_items(q, l);
-	sql_from(q, l);
-	sql_where(q, l, joined(q, l).p);
-	if (!l->one && q->max_rows && (limit < 0 || limit > q->max_rows))
-		limit = q->max_rows;
-	sql_tail(q, l, l->one ? -1 : limit, l->one ? 0 : l->offset);
+	buf_addf(&q->text,
+		 l->one ? "(select row_to_json(j)%s from (" : "(select coalesce(json_agg(j)%s,'[]') from (",
+		 type);
+	add_select(q, l);
 	add(q, ") j)");
-	add_as(q, l->alias.n ? l->alias : l->name);
 }
 
-bool sql_items(struct sql *q, const struct level *l)
+/* What a spread relation gives to the level that it is spread into. */
+struct out {
+	struct out *next;
+	struct sv name;
+	const struct item *item; /* NULL: a column of *, or JSON */
+	bool json;               /* at the root it has to be made JSON */
+};
+
+static struct out **add_out(struct sql *q, struct out **last, struct sv name,
+			    const struct item *item, bool json)
 {
-	bool first = true;
+	struct out *o = ARENA_NEW(q->arena, struct out);
+
+	*o = (struct out){ NULL, name, item, json };
+	*last = o;
+	return &o->next;
+}
+
+static struct out **outputs(struct sql *q, struct out **last, const struct level *l)
+{
+	for (const struct item *i = l->items; i; i = i->next) {
+		const struct level *e = i->embed;
+
+		if (i->star) {
+			for (size_t n = 0; n < l->table->ncolumns; n++) {
+				const struct rest_column *c = &l->table->columns[n];
+
+				if (c->readable && !c->sealed)
+					last = add_out(q, last, c->name, NULL,
+						       c->as_json && !c->to_json.n);
+			}
+		} else if (!e) {
+			last = add_out(q, last, item_name(i), i, odd_type(i));
+		} else if (!is_empty(e)) {
+			last = e->spread ? outputs(q, last, e)
+					 : add_out(q, last, embed_name(e), NULL, false);
+		}
+	}
+	return last;
+}
+
+static void add_joined(struct sql *q, struct list *list, const struct level *l, const struct out *o)
+{
+	bool json = o->json && l->one && !list->level->parent;
+	bool aggregate = o->item && o->item->aggregate &&
+			 !(list->level->spread && list->level->one);
+	struct sv quoted = rest_quoted(q->arena, o->name);
+
+	next(q, list);
+	add(q, json ? "to_json(" : "");
+	if (aggregate) {
+		open_cast(q, o->item->result_cast);
+		add(q, o->item->aggregate->sql);
+	}
+	add_alias(q, 's', l);
+	buf_addf(&q->text, ".%.*s", SV_ARG(quoted));
+	if (aggregate) {
+		buf_addc(&q->text, ')');
+		close_cast(q, o->item->result_cast);
+	}
+	add(q, json ? ")" : "");
+	if (aggregate || json)
+		buf_addf(&q->text, " as %.*s", SV_ARG(quoted));
+	if (json && list->level->aggregated)
+		buf_addf(&list->groups, "%ss%d.%.*s", list->groups.n ? "," : "", l->number,
+			 SV_ARG(quoted));
+	else if (!aggregate)
+		by_number(list);
+}
+
+static void add_embed(struct sql *q, struct list *list, struct level *l)
+{
+	struct out *outs = NULL;
+
+	if (is_empty(l))
+		return;
+	if (l->spread) {
+		outputs(q, &outs, l);
+		for (; outs; outs = outs->next)
+			add_joined(q, list, l, outs);
+		return;
+	}
+	next(q, list);
+	if (list->level->aggregated) { /* to be grouped by, it has to be joined */
+		add_alias(q, 's', l);
+		add(q, ".j");
+	} else {
+		add_json(q, l, false);
+	}
+	add_as(q, embed_name(l));
+	by_number(list);
+}
+
+bool sql_items(struct sql *q, struct level *l)
+{
+	struct list list = { .level = l };
 
 	for (const struct item *i = l->items; i; i = i->next) {
-		if (i->star) {
-			add_star(q, l, &first);
-			continue;
-		}
-		if (i->embed && !i->embed->items) /* rel(): only for its filters */
-			continue;
-		comma(q, &first);
-		if (i->embed)
-			add_embed(q, i->embed);
+		if (i->star)
+			add_star(q, &list);
+		else if (i->embed)
+			add_embed(q, &list, i->embed);
 		else
-			add_item(q, l, i);
+			add_item(q, &list, i);
 	}
-	return !first;
+	l->groups = arena_sv(q->arena, buf_sv(&list.groups));
+	buf_release(&list.groups);
+	return list.n > 0;
+}
+
+/* Of many rows: (select coalesce(json_agg(j."a"),'[]')::jsonb as "a" from ...) */
+static void add_arrays(struct sql *q, struct level *l)
+{
+	struct out *outs = NULL;
+
+	outputs(q, &outs, l);
+	add(q, "select ");
+	for (const struct out *o = outs; o; o = o->next) {
+		struct sv quoted = rest_quoted(q->arena, o->name);
+
+		buf_addf(&q->text, "coalesce(json_agg(j.%.*s),'[]')::jsonb as %.*s%s",
+			 SV_ARG(quoted), SV_ARG(quoted), o->next ? "," : "");
+	}
+	add(q, " from (");
+	add_select(q, l);
+	add(q, ") j");
+}
+
+void sql_joins(struct sql *q, struct level *l)
+{
+	for (const struct item *i = l->items; i; i = i->next) {
+		struct level *e = i->embed;
+
+		if (!e || is_empty(e) || (!e->spread && !l->aggregated))
+			continue;
+		add(q, " left join lateral (");
+		if (e->spread && e->one) {
+			add_select(q, e);
+		} else if (e->spread) {
+			add_arrays(q, e);
+		} else {
+			add(q, "select ");
+			add_json(q, e, true);
+			add(q, " as j");
+		}
+		add(q, ") as ");
+		add_alias(q, 's', e);
+		add(q, " on true");
+	}
+}
+
+void sql_groups(struct sql *q, const struct level *l)
+{
+	if (!l->aggregated || !l->groups.n)
+		return;
+	add(q, " group by ");
+	buf_add(&q->text, l->groups);
 }
 
 bool level_embeds(const struct level *l)
 {
 	for (const struct item *i = l->items; i; i = i->next)
-		if (i->embed)
+		if (i->embed || i->aggregate || (i->field.column && i->field.column->call.n))
+			return true;
+	for (const struct order *o = l->orders; o; o = o->next)
+		if (o->related)
 			return true;
 	return false;
 }
 
-/* ---- where -------------------------------------------------------------------- */
+/* ---- order -------------------------------------------------------------------- */
 
-/* The $n of a value; the same one when it stands in two places. */
-static void add_value(struct sql *q, struct condition *k, struct sv value)
-{
-	if (k->pass == q->pass) {
-		add_param(q, k->param);
-		return;
-	}
-	k->param = sql_param(q, value);
-	k->pass = q->pass;
-	sql_sent(q, k->field.column, k->value);
-}
-
-/* An element of an array literal. */
-static void add_element(struct buf *b, struct sv s)
-{
-	buf_addc(b, '"');
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '"' || s.p[i] == '\\')
-			buf_addc(b, '\\');
-		buf_addc(b, s.p[i]);
-	}
-	buf_addc(b, '"');
-}
-
-static void next_element(struct buf *b, struct sv s)
-{
-	if (b->n > 1)
-		buf_addc(b, ',');
-	add_element(b, s);
-}
-
-static struct sv cased(struct arena *a, struct sv s, bool upper)
-{
-	char *p = arena_dup(a, s);
-
-	for (size_t i = 0; i < s.n; i++)
-		if (upper && p[i] >= 'a' && p[i] <= 'z')
-			p[i] = (char)(p[i] - 32);
-		else if (!upper && p[i] >= 'A' && p[i] <= 'Z')
-			p[i] = (char)(p[i] + 32);
-	return sv_make(p, s.n);
-}
-
-static void element_for(struct sql *q, const struct condition *k, struct buf *b, struct sv s)
-{
-	next_element(b, s);
-	if (!k->field.column->any_case || k->field.steps)
-		return;
-	next_element(b, cased(q->arena, s, true));
-	next_element(b, cased(q->arena, s, false));
-}
-
-/* One value of (a,"b,c",d): up to the comma, or quoted with \ before what is
- * meant literally. */
-static struct sv list_value(struct arena *a, struct sv *rest)
-{
-	struct buf b buf_auto = BUF_INIT;
-	size_t i = 0;
-
-	while (i < rest->n && rest->p[i] == ' ')
-		i++;
-	if (i == rest->n || rest->p[i] != '"')
-		return sv_cut(rest, ',');
-	for (i++; i < rest->n && rest->p[i] != '"'; i++) {
-		if (rest->p[i] == '\\' && i + 1 < rest->n)
-			i++;
-		buf_addc(&b, rest->p[i]);
-	}
-	*rest = sv_skip(*rest, i + 1);
-	sv_cut(rest, ',');
-	return arena_sv(a, buf_sv(&b));
-}
-
-/* in.(a,b), in.a,b or the JSON form, as PostgreSQL's array literal. */
-static struct sv list_literal(struct sql *q, const struct condition *k, struct sv list)
-{
-	struct buf b buf_auto = BUF_INIT;
-
-	if (list.n >= 2 && ((list.p[0] == '(' && list.p[list.n - 1] == ')') ||
-			    (list.p[0] == '[' && list.p[list.n - 1] == ']')))
-		list = sv_make(list.p + 1, list.n - 2);
-	buf_addc(&b, '{');
-	if (list.n == 0)
-		list = SV_NONE;
-	while (sv_present(list))
-		element_for(q, k, &b, list_value(q->arena, &list));
-	buf_addc(&b, '}');
-	return arena_sv(q->arena, buf_sv(&b));
-}
-
-/* The literal of an array: {..} as it is; ["a","b"] and "a" or a without
- * braces too. */
-static struct sv array_literal(struct sql *q, const struct condition *k)
-{
-	struct sv v = sv_trim(k->value);
-
-	if (v.n && v.p[0] == '{')
-		return k->value;
-	return list_literal(q, k, v);
-}
-
-static void add_is(struct sql *q, const struct condition *k)
-{
-	static const char *const words[] = { "null", "true", "false", "unknown", NULL };
-	const char *const *w = words;
-
-	while (*w && !sv_ieq(sv_from(*w), k->value))
-		w++;
-	add(q, " is ");
-	add(q, *w ? *w : "not null");
-}
-
-static void add_search(struct sql *q, const struct level *l, struct condition *k)
-{
-	bool vector = k->field.column->oid == 3614 && !k->field.steps;
-
-	if (!vector)
-		add(q, "to_tsvector(");
-	if (!vector && k->language.n) {
-		sql_param(q, k->language);
-		add(q, "::text::regconfig,");
-	}
-	add_field(q, l, &k->field);
-	if (!vector)
-		buf_addc(&q->text, ')');
-	add(q, " @@ ");
-	add(q, k->op->sql);
-	buf_addc(&q->text, '(');
-	if (k->language.n) {
-		sql_param(q, k->language);
-		add(q, "::text::regconfig,");
-	}
-	add_value(q, k, k->value);
-	add(q, "::text)");
-}
-
-static struct sv like_pattern(struct arena *a, struct sv v)
-{
-	char *p = arena_dup(a, v);
-
-	for (size_t i = 0; i < v.n; i++)
-		if (p[i] == '*')
-			p[i] = '%';
-	return sv_make(p, v.n);
-}
-
-/* " op $n", or " op any($n)". */
-static void add_compared(struct sql *q, struct condition *k, struct sv value, const char *type)
-{
-	static const char *const quantities[] = { "", "any(", "all(" };
-
-	buf_addc(&q->text, ' ');
-	add(q, k->op->sql);
-	buf_addc(&q->text, ' ');
-	add(q, quantities[k->quantity]);
-	add_value(q, k, value);
-	add(q, type);
-	if (k->quantity != ONE_VALUE)
-		buf_addc(&q->text, ')');
-}
-
-/* CON-107: numbers in JSON compare as numbers, and what is no number there
- * does not match. */
-static void add_numeric(struct sql *q, const struct level *l, struct condition *k)
-{
-	add(q, "case when ");
-	add_field(q, l, &k->field);
-	add(q, " ~ '^[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]{1,3})?$' then (");
-	add_field(q, l, &k->field);
-	add(q, ")::numeric");
-	add_compared(q, k, k->value, "::numeric");
-	add(q, " else false end");
-}
-
-static bool is_text(const struct field *f)
-{
-	const struct step *s = f->steps;
-
-	if (!s)
-		return f->column->category == 'S';
-	while (s->next)
-		s = s->next;
-	return s->text;
-}
-
-static void add_like(struct sql *q, const struct level *l, struct condition *k)
-{
-	struct sv v = k->op->kind == OP_LIKE ? like_pattern(q->arena, k->value) : k->value;
-
-	add_field(q, l, &k->field);
-	if (!is_text(&k->field))
-		add(q, "::text");
-	add_compared(q, k, v, "");
-}
-
-static void add_contained(struct sql *q, const struct level *l, struct condition *k)
-{
-	const struct rest_column *c = k->field.column;
-	bool json = k->field.steps || is_json(c);
-
-	add_field(q, l, &k->field);
-	if (json)
-		add(q, "::jsonb");
-	add_compared(q, k, json || c->category != 'A' ? k->value : array_literal(q, k),
-		     json ? "::jsonb" : "");
-}
-
-static void add_compare(struct sql *q, const struct level *l, struct condition *k)
-{
-	bool json = k->field.steps ? !is_text(&k->field) : is_json(k->field.column);
-	bool cases = k->field.column->any_case && !k->field.steps && k->quantity == ONE_VALUE;
-
-	if (k->numeric) {
-		add_numeric(q, l, k);
-		return;
-	}
-	add_field(q, l, &k->field);
-	if (k->other) {
-		buf_addf(&q->text, " %s ", k->op->sql);
-		add_column(q, l, k->other);
-	} else if (cases && strcmp(k->op->sql, "=") == 0) {
-		add(q, " = any(");
-		add_value(q, k, list_literal(q, k, rest_quoted(q->arena, k->value)));
-		buf_addc(&q->text, ')');
-	} else {
-		if (json)
-			add(q, "::jsonb");
-		add_compared(q, k, k->value, json ? "::jsonb" : "");
-	}
-}
-
-static void add_test(struct sql *q, const struct level *l, struct condition *k)
-{
-	switch (k->op->kind) {
-	case OP_COMPARE:
-		add_compare(q, l, k);
-		break;
-	case OP_LIKE:
-	case OP_REGEX:
-		add_like(q, l, k);
-		break;
-	case OP_IS:
-		add_field(q, l, &k->field);
-		add_is(q, k);
-		break;
-	case OP_IN:
-		add_field(q, l, &k->field);
-		add(q, " = any(");
-		add_value(q, k, list_literal(q, k, k->value));
-		buf_addc(&q->text, ')');
-		break;
-	case OP_CONTAIN:
-		add_contained(q, l, k);
-		break;
-	case OP_RANGE:
-		add_field(q, l, &k->field);
-		add_compared(q, k, k->value, "");
-		break;
-	case OP_SEARCH:
-		add_search(q, l, k);
-		break;
-	}
-}
-
-static void add_exists(struct sql *q, const struct level *l)
-{
-	add(q, "exists (select");
-	sql_from(q, l);
-	sql_where(q, l, joined(q, l).p);
-	buf_addc(&q->text, ')');
-}
-
-static void add_condition(struct sql *q, const struct level *l, struct condition *k);
-
-static void add_group(struct sql *q, const struct level *l, struct condition *k)
-{
-	buf_addc(&q->text, '(');
-	for (struct condition *p = k->parts; p; p = p->next) {
-		add_condition(q, l, p);
-		if (p->next)
-			add(q, k->kind == OR ? " or " : " and ");
-	}
-	buf_addc(&q->text, ')');
-}
-
-static void add_condition(struct sql *q, const struct level *l, struct condition *k)
-{
-	/* "is null" of a relation: there is none. */
-	if (k->negate != (k->kind == RELATED))
-		add(q, "not ");
-	if (k->kind == RELATED) {
-		add_exists(q, k->related);
-	} else if (k->kind != TEST) {
-		add_group(q, l, k);
-	} else {
-		if (k->negate)
-			buf_addc(&q->text, '(');
-		add_test(q, l, k);
-		if (k->negate)
-			buf_addc(&q->text, ')');
-	}
-}
-
-void sql_where(struct sql *q, const struct level *l, const char *joined_by)
-{
-	const char *glue = " where ";
-
-	if (joined_by) {
-		add(q, glue);
-		add(q, joined_by);
-		glue = " and ";
-	}
-	for (struct condition *k = l->conditions; k; k = k->next, glue = " and ") {
-		add(q, glue);
-		add_condition(q, l, k);
-	}
-	for (const struct item *i = l->items; i; i = i->next) {
-		if (!i->embed || !i->embed->inner)
-			continue;
-		add(q, glue);
-		add_exists(q, i->embed);
-		glue = " and ";
-	}
-}
-
-static void add_order(struct sql *q, const struct level *l, const struct order *o)
+static void add_order(struct sql *q, struct order *o, const struct level *l)
 {
 	static const char *const nulls[] = { "", " nulls first", " nulls last" };
 
-	add_field(q, l, &o->field);
+	if (o->related) {
+		add(q, "(select ");
+		sql_field(q, o->related, &o->field);
+		sql_from(q, o->related);
+		sql_where(q, o->related);
+		buf_addc(&q->text, ')');
+	} else {
+		sql_field(q, l, &o->field);
+	}
 	add(q, o->descending ? " desc" : "");
 	add(q, nulls[o->nulls]);
 }
 
-void sql_tail(struct sql *q, const struct level *l, int64_t limit, int64_t offset)
+void sql_tail(struct sql *q, struct level *l, int64_t limit, int64_t offset)
 {
 	const char *glue = " order by ";
 
-	for (const struct order *o = l->orders; o; o = o->next, glue = ",") {
+	for (struct order *o = l->orders; o; o = o->next, glue = ",") {
 		add(q, glue);
-		add_order(q, l, o);
+		add_order(q, o, l);
 	}
 	/* A literal: with a parameter the planner would expect a tenth of the
 	 * table, and plan every time because of it. */

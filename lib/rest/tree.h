@@ -34,7 +34,8 @@ struct op {
 struct step {
 	struct step *next;
 	struct sv key;
-	bool text; /* ->> */
+	bool text;  /* ->> */
+	bool index; /* 0, 17, -1: a place in an array */
 	int param; /* its $n in statement `pass`, like test.param */
 	int pass;
 };
@@ -67,19 +68,37 @@ struct condition {
 	struct level *related;
 };
 
+/* A function over the rows of a group. */
+struct aggregate {
+	struct sv name;
+	const char *sql;
+};
+
 struct item {
 	struct item *next;
 	bool star;
 	struct field field;
 	struct sv alias, cast;
+	const struct aggregate *aggregate; /* count() has no field */
+	struct sv result_cast;             /* of the aggregate's value */
 	struct level *embed;
 };
 
 struct order {
 	struct order *next;
+	struct sv relation; /* "order=client(name)": one that is embedded */
+	struct level *related;
 	struct field field;
 	bool descending;
 	enum { NULLS_DEFAULT, NULLS_FIRST, NULLS_LAST } nulls;
+};
+
+/* How the rows of an embedded relation belong to those of its parent. */
+struct relation {
+	const struct rest_key *key;          /* parent to table, or to junction */
+	const struct rest_key *far;          /* many to many: junction to table */
+	const struct rest_computed *computed; /* a function instead */
+	bool forward; /* the parent refers; else it is referred to */
 };
 
 /* A relation that is read: the one asked for, or one embedded in it. */
@@ -88,13 +107,17 @@ struct level {
 	int number;          /* its alias in SQL is t<number> */
 	struct sv name, alias, hint;
 	bool inner;
+	bool spread;     /* ...name(): its columns stand among the parent's */
+	bool aggregated; /* its rows are groups */
+	bool hoists;     /* a spread whose aggregates are the parent's */
 	struct item *items, **last_item;
 	struct condition *conditions, **last_condition;
 	struct order *orders, **last_order;
 	int64_t limit, offset; /* limit < 0: none */
 	const struct rest_table *table;
-	const struct rest_key *key; /* to the parent */
-	bool one;                   /* at most one row per row of the parent */
+	struct relation relation; /* to the parent */
+	bool one;                 /* at most one row per row of the parent */
+	struct sv groups;         /* what its rows are grouped by, as SQL */
 };
 
 struct tree {
@@ -111,18 +134,48 @@ struct tree {
 	struct sv id; /* of the path form */
 	/* Prefer */
 	bool ignore_duplicates, merge_duplicates, missing_default, counted;
+	bool planned, estimated; /* how exactly it is counted */
 	enum rest_return answer;
 	enum rest_shape shape;
+	int pass; /* of the next statement */
 	struct err *e;
 };
 
 const struct op *op_find(struct sv name);
 
-/* ---- parse.c: text to tree ------------------------------------------- */
+/* ---- cursor.c: the characters of a parameter ---------------------------- */
 
-struct level *level_new(struct tree *t, struct level *parent);
+struct cursor {
+	struct tree *t;
+	const char *what; /* "select parameter", "order" ...: for error texts */
+	struct sv text;
+	size_t at;
+	int depth;
+};
+
+/* The next byte, 0 at the end. */
+char cursor_peek(const struct cursor *c);
+bool cursor_at(const struct cursor *c, struct sv s);
+bool cursor_take(struct cursor *c, char ch);
+bool cursor_take_all(struct cursor *c, struct sv s);
+void cursor_space(struct cursor *c);
+/* "...", with \ before what is meant literally. False when it does not end. */
+bool cursor_quoted(struct cursor *c, struct sv *out);
+/* A name: anything up to a character of the grammar, or quoted. */
+enum status cursor_name(struct cursor *c, struct sv *out);
+/* A name and the JSON path behind it: a->b->>c */
+enum status cursor_field(struct cursor *c, struct field *out);
+/* PGRST100: here stands something that cannot be. */
+enum status cursor_unexpected(struct cursor *c, const char *expecting);
+
+/* ---- select.c: select and order ------------------------------------------ */
+
 enum status parse_select(struct tree *t, struct sv text);
 enum status parse_order(struct tree *t, struct level *l, struct sv text);
+
+/* ---- parse.c: filters ------------------------------------------------------ */
+
+struct level *level_new(struct tree *t, struct level *parent);
 /* A parameter that is a filter. `bare`: equality without operator is fine. */
 enum status parse_filter(struct tree *t, struct level *l, struct sv name, struct sv value,
 			 bool bare);
@@ -143,6 +196,13 @@ struct level *level_child(const struct tree *t, const struct level *l, struct sv
 enum status bind_target(struct tree *t);
 enum status bind_tree(struct tree *t);
 enum status bind_column_fail(struct tree *t, const struct rest_table *table, struct sv name);
+/* A refusal with PostgREST's code. */
+enum status bind_fail(struct tree *t, enum status s, struct sv code, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* ---- relation.c: which relationship an embedded name means --------------- */
+
+enum status bind_relation(struct tree *t, struct level *l);
 
 /* ---- sql.c: tree to text ------------------------------------------------ */
 
@@ -166,18 +226,34 @@ void sql_begin(struct sql *q, struct rest_plan *plan, struct arena *a, int pass)
 int sql_param(struct sql *q, struct sv value);
 void sql_sent(struct sql *q, const struct rest_column *c, struct sv value);
 /* What is selected, comma-separated; false when it is nothing. */
-bool sql_items(struct sql *q, const struct level *l);
-/* " where ..." with `joined` as its first condition, if any. */
-void sql_where(struct sql *q, const struct level *l, const char *joined);
-void sql_tail(struct sql *q, const struct level *l, int64_t limit, int64_t offset);
+bool sql_items(struct sql *q, struct level *l);
+/* " left join lateral (...)": what sql_items named from them. */
+void sql_joins(struct sql *q, struct level *l);
+/* " group by ...", after sql_items. */
+void sql_groups(struct sql *q, const struct level *l);
+void sql_tail(struct sql *q, struct level *l, int64_t limit, int64_t offset);
 struct rest_statement sql_end(struct sql *q);
 bool level_embeds(const struct level *l);
-/* A type that select may cast to. */
-bool sql_cast_known(struct sv name);
-/* " from <table> as t<n>" */
+/* " from <table> as t<n>": by its relation where l is embedded. */
 void sql_from(struct sql *q, const struct level *l);
+/* t2."a"=t1."b": how l belongs to its parent; false when that is not said by
+ * columns. */
+bool sql_joined(struct sql *q, const struct level *l);
 /* Every readable column under its own name. */
 void sql_row(struct sql *q, const struct level *l);
+/* t<n>."column", or the function of the row. */
+void sql_column(struct sql *q, const struct level *l, const struct rest_column *c);
+void sql_field(struct sql *q, const struct level *l, const struct field *f);
+void sql_text(struct sql *q, const char *text);
+/* $n of a parameter that was added before. */
+void sql_again(struct sql *q, int n);
+/* A type that select may cast to by its plain name, or NULL. */
+const char *sql_cast(struct sv name);
+
+/* ---- where.c: conditions to text -------------------------------------------- */
+
+/* " where ..." with the relation to the parent as its first condition. */
+void sql_where(struct sql *q, struct level *l);
 
 /* ---- the statements ------------------------------------------------------ */
 

@@ -264,10 +264,12 @@ static void end_write(struct tree *t, struct rest_plan *plan, struct sql *q)
 		buf_lit(&q->text, ") select ");
 		sql_items(q, t->root);
 		buf_lit(&q->text, " from w as t0");
+		sql_joins(q, t->root);
 		/* More rows than one undo everything: dividing by zero is the
 		 * shortest way to say so within the statement. */
 		if (plan->shape == REST_OBJECT)
 			buf_lit(&q->text, " where (select 1/(count(*)=1)::int from w)=1");
+		sql_groups(q, t->root);
 		sql_tail(q, t->root, -1, 0);
 	} else if (plan->answer == REST_ROWS) {
 		buf_lit(&q->text, " returning ");
@@ -468,7 +470,7 @@ enum status compile_update(struct tree *t, struct rest_plan *plan)
 	buf_addf(&q.text, " from json_populate_record(null::%.*s,", SV_ARG(table->quoted));
 	sql_param(&q, b.text);
 	buf_lit(&q.text, "::json) as r");
-	sql_where(&q, t->root, NULL);
+	sql_where(&q, t->root);
 	end_write(t, plan, &q);
 	return ST_OK;
 }
@@ -482,7 +484,7 @@ enum status compile_delete(struct tree *t, struct rest_plan *plan)
 	begin_write(t, plan, &q);
 	buf_lit(&q.text, "delete");
 	sql_from(&q, t->root);
-	sql_where(&q, t->root, NULL);
+	sql_where(&q, t->root);
 	end_write(t, plan, &q);
 	return ST_OK;
 }

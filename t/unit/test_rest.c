@@ -152,8 +152,8 @@ static const struct row embeds[] = {
 	ROW(HTTP_GET, "contacts", "frist_name=eq.x", NULL, NULL, 0, "400 42703", "", "unknown column"),
 	ROW(HTTP_GET, "contacts", "select=id,", NULL, NULL, 0, "400 PGRST100", "", "a select that ends too early"),
 	ROW(HTTP_GET, "contacts", "or=(id.eq.1", NULL, NULL, 0, "400 PGRST100", "", "logic that ends too early"),
-	ROW(HTTP_GET, "contacts", "limit=-1", NULL, NULL, 0, "400 PGRST100", "", "a limit below 0"),
-	ROW(HTTP_GET, "contacts", "select=age::money", NULL, NULL, 0, "400 PGRST100", "", "a cast that is not on the list"),
+	ROW(HTTP_GET, "contacts", "limit=-1", NULL, NULL, 0, "416 PGRST103", "", "a limit below 0"),
+	ROW(HTTP_GET, "contacts", "select=age::money%20as%20x%22", NULL, NULL, 0, "400 PGRST100", "", "a cast that is no type"),
 	ROW(HTTP_GET, "contacts", "age=is.seven", NULL, NULL, 0, "400 PGRST100", "", "is takes keywords"),
 };
 

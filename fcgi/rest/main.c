@@ -1,0 +1,73 @@
+#include "fcgi/rest/rest.h"
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Bodies are rows in bulk; nginx' client_max_body_size is the limit to set. */
+#define BODY_MAX ((size_t)1 << 30)
+#define METHODS \
+	(HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_PATCH | HTTP_DELETE | HTTP_OPTIONS)
+
+static const char *config_path;
+static struct setup *setup;
+
+static enum status run(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	struct rest_call call = { .target = sv_skip(rq->path, 1) };
+	struct db_batch *b;
+
+	if (rest_ready(setup->rest, setup->db, rq->arena, e) || identify(setup, rq, &b, e))
+		return e->status;
+	if (undoes(setup, rq))
+		call.flags |= REST_ROLLBACK;
+	return rest_handle(setup->rest, &call, rq, rs, b, e);
+}
+
+/* Headers that stood before the failure stay: SQL may have set them. */
+static enum status serve(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	if (answer_preflight(setup, rq, rs))
+		return ST_OK;
+	if (run(rq, rs, e))
+		answer_error(rq, rs, e);
+	answer_cors(setup, rq, rs);
+	return ST_OK;
+}
+
+static const struct http_route routes[] = {
+	{ METHODS, "/", serve, HTTP_PUBLIC, 0, BODY_MAX },
+	{ METHODS, "/*", serve, HTTP_PUBLIC, 0, BODY_MAX },
+	{ 0 },
+};
+
+static const char *level(const struct setup *s)
+{
+	const char *name = rest_config_str(&s->config, REST_CONFIG_log_level);
+
+	return name && strcmp(name, "crit") != 0 ? name : "error";
+}
+
+int main(int argc, char **argv)
+{
+	struct http_program program = {
+		.name = "kontor-rest", .routes = routes, .error = answer_error
+	};
+	struct err e = { 0 };
+	int code;
+
+	if (argc == 3 && strcmp(argv[1], "--config") == 0) {
+		config_path = argv[2];
+	} else if (argc != 1) {
+		fputs("usage: kontor-rest [--config FILE]\n", stderr);
+		return 2;
+	}
+	log_setup(program.name, "info");
+	setup = setup_load(config_path, &e);
+	if (!setup)
+		return 1;
+	log_setup(program.name, level(setup));
+	code = http_serve(&program);
+	setup_free(setup);
+	return code;
+}

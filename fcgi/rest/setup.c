@@ -1,0 +1,109 @@
+#include "fcgi/rest/rest.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "crypto/keys.h"
+
+#include <stdlib.h>
+
+extern char **environ;
+
+static struct sv get(const struct setup *s, enum rest_config_key key)
+{
+	return rest_config_get(&s->config, key);
+}
+
+static void make_options(struct setup *s)
+{
+	const struct rest_config *c = &s->config;
+
+	s->options = (struct rest_options){
+		.schemas = arena_dup(s->arena, get(s, REST_CONFIG_db_schemas)),
+		.max_rows = rest_config_int(c, REST_CONFIG_db_max_rows),
+		.channel = rest_config_str(c, REST_CONFIG_db_channel),
+		.deaf = !rest_config_bool(c, REST_CONFIG_db_channel_enabled),
+		.response_settings = true,
+		.read_only = true,
+		.strict = true,
+		.no_aggregates = !rest_config_bool(c, REST_CONFIG_db_aggregates_enabled),
+	};
+}
+
+static enum status make_identity(struct setup *s, struct err *e)
+{
+	struct sv secret = get(s, REST_CONFIG_jwt_secret);
+	struct crypto_keys *keys = NULL;
+	bool good;
+
+	if (secret.n &&
+	    crypto_keys_read(s->arena, secret,
+			     rest_config_bool(&s->config, REST_CONFIG_jwt_secret_is_base64), &keys,
+			     e))
+		return e->status;
+	s->who = (struct rest_identity_options){
+		.keys = keys,
+		.audience = get(s, REST_CONFIG_jwt_aud),
+		.role_path = get(s, REST_CONFIG_jwt_role_claim_key),
+		.anon_role = get(s, REST_CONFIG_db_anon_role),
+	};
+	rest_role_path(s->arena, s->who.role_path, SV("{}"), &good);
+	if (!good)
+		return err_set(e, s->arena, ST_BAD_INPUT,
+			       "jwt-role-claim-key cannot be understood: %.*s",
+			       SV_ARG(s->who.role_path));
+	return ST_OK;
+}
+
+/* select "schema"."function"() */
+static void make_before(struct setup *s)
+{
+	struct sv name = get(s, REST_CONFIG_db_pre_request), schema = SV_NONE;
+
+	if (!name.n)
+		return;
+	if (sv_chr(name, '.') >= 0)
+		schema = sv_cut(&name, '.');
+	s->before_sql = arena_printf(
+		s->arena, "select %.*s%s%.*s()",
+		SV_ARG(schema.n ? rest_quoted(s->arena, schema) : SV("")), schema.n ? "." : "",
+		SV_ARG(rest_quoted(s->arena, name)));
+}
+
+static enum status make(struct setup *s, const char *path, struct err *e)
+{
+	struct db_options o = { .name = "kontor-rest", .own_settings = true };
+
+	if (rest_config_load(&s->config, s->arena, path, environ, e))
+		return e->status;
+	make_options(s);
+	if (make_identity(s, e))
+		return e->status;
+	make_before(s);
+	s->identify_sql = identify_compose(s);
+	o.url = arena_dup(s->arena, get(s, REST_CONFIG_db_uri));
+	o.prepared = rest_config_bool(&s->config, REST_CONFIG_db_prepared_statements);
+	s->db = db_new(&o);
+	s->rest = rest_new(&s->options);
+	return ST_OK;
+}
+
+struct setup *setup_load(const char *path, struct err *e)
+{
+	struct arena *a = arena_new();
+	struct setup *s = ARENA_NEW(a, struct setup);
+
+	s->arena = a;
+	if (!make(s, path, e))
+		return s;
+	log_error("the configuration cannot be used", LOG_S("why", err_message(e)));
+	setup_free(s);
+	return NULL;
+}
+
+void setup_free(struct setup *s)
+{
+	if (!s)
+		return;
+	rest_free(s->rest);
+	db_free(s->db);
+	arena_free(s->arena);
+}
