@@ -53,28 +53,6 @@ static enum status bind_schema(struct tree *t)
 	return t->e->status;
 }
 
-static enum status bind_function(struct tree *t, struct sv name)
-{
-	size_t n;
-	struct rest_function *const *f = rest_function_find(t->schema, t->schema_name, name, &n);
-
-	if (n == 1) {
-		t->function = f[0];
-		t->root->table = f[0]->result;
-		return ST_OK;
-	}
-	if (n > 1)
-		return bind_fail(t, ST_AMBIGUOUS, SV("PGRST203"),
-				 "Could not choose between %zu functions named %.*s.%.*s", n,
-				 SV_ARG(t->schema_name), SV_ARG(name));
-	bind_fail(t, ST_NOT_FOUND, SV("PGRST202"),
-		  "Could not find the function %.*s.%.*s in the schema cache",
-		  SV_ARG(t->schema_name), SV_ARG(name));
-	suggest(t, "function", t->schema_name,
-		rest_function_nearest(t->schema, t->schema_name, name));
-	return t->e->status;
-}
-
 static enum status bind_table(struct tree *t, struct sv name)
 {
 	t->root->table = rest_table_find(t->schema, t->schema_name, name);
@@ -95,7 +73,7 @@ enum status bind_target(struct tree *t)
 	if (bind_schema(t))
 		return t->e->status;
 	if (sv_eq(first, SV("rpc")) && sv_present(rest))
-		return bind_function(t, rest);
+		return call_bind(t, rest);
 	t->root->name = first;
 	if (rest.n) {
 		t->id = sv_cut(&rest, '/');

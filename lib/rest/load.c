@@ -35,28 +35,6 @@ static const char columns_sql[] =
 	"	and x.deptype = 'e')"
 	" order by n.nspname, c.relname, a.attnum";
 
-/* Functions whose parameters all have names; those of triggers and of
- * extensions are nobody's interface. */
-static const char functions_sql[] =
-	"select n.nspname, p.proname, p.proretset, p.provolatile = 'v', format_type(p.prorettype, null),"
-	" rn.nspname, rc.relname, p.pronargs, p.pronargdefaults,"
-	" a.name, a.mode, format_type(a.type, null), a.type, t.typcategory,"
-	" t.typtype = 'c' or t.typcategory = 'A' and t.typelem not in (16, 20, 21, 23, 26, 700, 701, 1700, 114,"
-	"	3802, 2950, 1082, 1114, 1184, 1083, 1266, 1186, 25, 1043, 1042, 18, 19, 869, 650), p.oid"
-	" from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
-	" join pg_type r on r.oid = p.prorettype"
-	" left join pg_class rc on rc.oid = r.typrelid and rc.relkind in ('r', 'v', 'm', 'f', 'p')"
-	" left join pg_namespace rn on rn.oid = rc.relnamespace"
-	" left join lateral unnest(coalesce(p.proallargtypes, p.proargtypes::oid[]), p.proargnames,"
-	"	p.proargmodes) with ordinality a (type, name, mode, i) on true"
-	" left join pg_type t on t.oid = a.type"
-	" where n.nspname = any(string_to_array(replace($1, ' ', ''), ',')) and p.prokind = 'f'"
-	" and p.provariadic = 0 and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)"
-	" and (p.pronargs = 0 or p.proargnames is not null and not ('' = any(p.proargnames[1:p.pronargs])))"
-	" and not exists (select from pg_depend x where x.classid = 'pg_proc'::regclass and x.objid = p.oid"
-	"	and x.deptype = 'e')"
-	" order by p.oid, a.i";
-
 /* ---- tables --------------------------------------------------------------- */
 
 static void load_columns(struct rest_schema *s, struct rows r)
@@ -84,86 +62,28 @@ static void load_columns(struct rest_schema *s, struct rows r)
 	}
 }
 
-/* ---- functions ------------------------------------------------------------- */
-
-static struct rest_function *new_function(struct rest_schema *s, const struct rows *r)
-{
-	struct rest_function *f = rest_schema_function(s, cell(r, 0), cell(r, 1),
-						       (size_t)number(r, 7));
-
-	f->set = flag(r, 2);
-	f->changes = flag(r, 3);
-	f->result_type = arena_sv(s->arena, cell(r, 4));
-	if (cell(r, 6).n)
-		f->result = rest_table_find(s, cell(r, 5), cell(r, 6));
-	return f;
-}
-
-static void add_argument(struct rest_schema *s, struct rest_function *f, const struct rows *r)
-{
-	struct rest_argument *x = &f->arguments[f->narguments++];
-
-	x->name = arena_sv(s->arena, cell(r, 9));
-	x->quoted = rest_quoted(s->arena, x->name);
-	x->type = arena_sv(s->arena, cell(r, 11));
-	x->optional = (int64_t)f->narguments > number(r, 7) - number(r, 8);
-}
-
-/* A column of "returns table (...)", or an out parameter. */
-static void add_result(struct rest_schema *s, struct rest_function *f, const struct rows *r)
-{
-	struct rest_column *c;
-
-	if (!f->result) {
-		f->result = rest_schema_row(s);
-		f->result->schema = f->schema;
-		f->result->name = f->name;
-		f->result->quoted = f->quoted;
-	}
-	c = rest_schema_column(s, f->result, cell(r, 9), cell(r, 11), (unsigned)number(r, 12),
-			       letter(r, 13));
-	c->as_json = flag(r, 14);
-}
-
-static void load_functions(struct rest_schema *s, struct rows r)
-{
-	struct rest_function *f = NULL;
-	struct sv oid = SV_NONE;
-
-	for (; r.row < db_rows(r.b, r.stmt); r.row++) {
-		char mode = letter(&r, 10);
-
-		if (!f || !sv_eq(oid, cell(&r, 15)))
-			f = new_function(s, &r);
-		oid = cell(&r, 15);
-		if (!cell(&r, 12).n) /* no parameters at all */
-			continue;
-		if (mode == 0 || mode == 'i' || mode == 'b')
-			add_argument(s, f, &r);
-		if (mode == 't' || mode == 'o' || mode == 'b')
-			add_result(s, f, &r);
-	}
-}
-
 enum status rest_load(struct db *db, const char *schemas, const char *role, struct arena *a,
 		      struct rest_schema **out, struct err *e)
 {
 	struct db_batch *b = db_batch(db, a);
 	struct rest_schema *s;
 	struct load_keys keys;
-	int columns, functions;
+	struct load_functions functions;
+	int columns;
 
 	db_as_self(b);
+	/* So that names of types and in defaults are whole, for any request. */
+	db_add(b, "select set_config('search_path', '', true)");
 	columns = db_add(b, columns_sql, DB_C(schemas), DB_C(role));
 	keys = load_keys_ask(b, schemas);
-	functions = db_add(b, functions_sql, DB_C(schemas));
+	functions = load_functions_ask(b, schemas);
 	if (db_run(b, e))
 		return e->status;
 	s = rest_schema_new();
 	load_columns(s, (struct rows){ b, columns, 0 });
 	rest_schema_done(s);
 	load_keys(s, b, &keys);
-	load_functions(s, (struct rows){ b, functions, 0 });
+	load_functions(s, b, &functions);
 	rest_schema_done(s);
 	*out = s;
 	return ST_OK;

@@ -48,4 +48,14 @@ struct load_keys {
 struct load_keys load_keys_ask(struct db_batch *b, const char *schemas);
 void load_keys(struct rest_schema *s, const struct db_batch *b, const struct load_keys *k);
 
+/* ---- functions.c: after the tables, which they may return ---------------- */
+
+struct load_functions {
+	int functions, results; /* statements */
+};
+
+struct load_functions load_functions_ask(struct db_batch *b, const char *schemas);
+void load_functions(struct rest_schema *s, const struct db_batch *b,
+		    const struct load_functions *asked);
+
 #endif

@@ -135,21 +135,6 @@ static enum status parse_parameter(struct tree *t, struct sv name, struct sv val
 	return t->e->status;
 }
 
-static bool is_argument(const struct tree *t, struct sv name)
-{
-	for (size_t i = 0; i < t->function->narguments; i++)
-		if (sv_eq(t->function->arguments[i].name, name))
-			return true;
-	return false;
-}
-
-static void add_argument(struct tree *t, const struct http_pair *p)
-{
-	if (!t->arguments.v)
-		t->arguments.v = ARENA_ARRAY(t->arena, t->in->query->n, struct http_pair);
-	t->arguments.v[t->arguments.n++] = *p;
-}
-
 /* What decides how the others are read. */
 static bool parse_early(struct tree *t, const struct http_pair *p)
 {
@@ -202,55 +187,6 @@ static void parse_range(struct tree *t)
 		l->limit = end - l->offset;
 }
 
-static const struct preference {
-	struct sv text;
-	int value; /* > 0: enum rest_return + 1; else one of the switches below */
-} preferences[] = {
-	{ { "return=minimal", 14 }, REST_MINIMAL + 1 },
-	{ { "return=headers-only", 19 }, REST_HEADERS + 1 },
-	{ { "return=representation", 21 }, REST_ROWS + 1 },
-	{ { "count=exact", 11 }, 0 },
-	{ { "count=planned", 13 }, -4 },
-	{ { "count=estimated", 15 }, -5 },
-	{ { "resolution=merge-duplicates", 27 }, -1 },
-	{ { "resolution=ignore-duplicates", 28 }, -2 },
-	{ { "missing=default", 15 }, -3 },
-};
-
-static void prefer(struct tree *t, const struct preference *p)
-{
-	if (p->value > 0)
-		t->answer = (enum rest_return)(p->value - 1);
-	else if (p->value == 0)
-		t->counted = true;
-	else if (p->value == -1)
-		t->merge_duplicates = true;
-	else if (p->value == -2)
-		t->ignore_duplicates = true;
-	else if (p->value == -3)
-		t->missing_default = true;
-	else if (p->value == -4)
-		t->counted = t->planned = true;
-	else
-		t->counted = t->estimated = true;
-}
-
-static void parse_prefer(struct tree *t)
-{
-	struct sv rest = t->in->prefer;
-
-	while (sv_present(rest)) {
-		struct sv word = sv_trim(sv_cut(&rest, ','));
-
-		for (size_t i = 0; i < sizeof(preferences) / sizeof(*preferences); i++)
-			if (sv_ieq(word, preferences[i].text))
-				prefer(t, &preferences[i]);
-	}
-	/* API-46: the proxy always answers the row. */
-	if (t->in->flags & REST_PROXY)
-		t->answer = REST_ROWS;
-}
-
 static enum status parse_accept(struct tree *t)
 {
 	struct sv accept = t->in->accept;
@@ -274,9 +210,8 @@ enum status parse_query(struct tree *t)
 {
 	const struct http_pairs *q = t->in->query;
 
-	if (parse_accept(t))
+	if (parse_accept(t) || prefer_parse(t))
 		return t->e->status;
-	parse_prefer(t);
 	for (size_t i = 0; i < q->n && !t->e->status; i++)
 		parse_early(t, &q->v[i]);
 	for (size_t i = 0; i < q->n && !t->e->status; i++) {
@@ -285,9 +220,7 @@ enum status parse_query(struct tree *t)
 		if (sv_eq(p->name, SV("select")) || sv_eq(p->name, SV("columns")) ||
 		    sv_eq(p->name, SV("on_conflict")) || sv_eq(p->name, SV("apikey")) || !p->name.n)
 			continue;
-		if (t->function && t->in->method == HTTP_GET && is_argument(t, p->name))
-			add_argument(t, p);
-		else
+		if (!call_takes(t, p))
 			parse_parameter(t, p->name, p->value);
 	}
 	parse_range(t);

@@ -52,6 +52,7 @@ struct rest_options {
 	const char *scope_column;
 	/* Parameters that are filters by equality though they have no operator. */
 	const char *const *bare; /* ends with NULL */
+	bool tx_override; /* Prefer: tx=commit and tx=rollback count */
 	/* The sealed form of what was sent for "table.column". */
 	struct sv (*seal)(struct arena *a, struct sv column, struct sv value);
 };
@@ -94,6 +95,7 @@ struct rest_input {
 	struct sv body, content_type, accept, prefer, range, profile;
 };
 
+/* Prefer: return= */
 enum rest_return { REST_MINIMAL, REST_HEADERS, REST_ROWS };
 enum rest_shape {
 	REST_ARRAY,  /* of objects */
@@ -101,6 +103,9 @@ enum rest_shape {
 	REST_SCALAR, /* the bare value of a function */
 	REST_LIST    /* of bare values */
 };
+
+/* Prefer: tx=, where rest_options.tx_override allows it. */
+enum rest_tx { REST_TX_DEFAULT, REST_TX_COMMIT, REST_TX_ROLLBACK };
 
 struct rest_statement {
 	struct sv sql;
@@ -116,11 +121,17 @@ struct rest_plan {
 	 * Without sql.n they were not asked for. */
 	struct rest_statement main, count, estimate;
 	int64_t count_limit; /* of count: more were not counted; 0 = none */
+	struct rest_statement inserted;        /* how many rows an upsert added; or none */
 	enum rest_shape shape;
 	enum rest_return answer;
 	int64_t offset, limit; /* limit < 0: none */
 	bool call;             /* of a function */
+	bool single;           /* the function gives exactly one value or row */
 	bool counted;          /* Prefer: count=... */
+	bool read_only;        /* the transaction must not write */
+	bool checked;          /* main refuses a wrong number of rows; see rest_check */
+	enum rest_tx tx;
+	struct sv timezone;    /* to be set before main, or empty */
 	struct sv applied;     /* Preference-Applied */
 	struct sv table;       /* for Location */
 	struct rest_sent *sent; /* which value went to which column, for errors */

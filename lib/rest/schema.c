@@ -202,6 +202,7 @@ struct rest_function *rest_schema_function(struct rest_schema *s, struct sv sche
 	f->arguments = ARENA_ARRAY(s->arena, narguments + 1, struct rest_argument);
 	s->functions = grown(s->arena, s->functions, s->nfunctions, &s->functions_size,
 			     sizeof(*s->functions));
+	f->number = s->nfunctions;
 	s->functions[s->nfunctions++] = f;
 	return f;
 }
@@ -235,7 +236,9 @@ static int compare_functions(const void *a, const void *b)
 	const struct rest_function *x = *(struct rest_function *const *)a;
 	const struct rest_function *y = *(struct rest_function *const *)b;
 
-	return compare_names(x->schema, x->name, y->schema, y->name);
+	int order = compare_names(x->schema, x->name, y->schema, y->name);
+
+	return order ? order : (x->number > y->number) - (x->number < y->number);
 }
 
 void rest_schema_done(struct rest_schema *s)
@@ -391,4 +394,13 @@ struct sv rest_related_nearest(const struct rest_table *t, struct sv name)
 	for (size_t i = 0; i < t->ncomputed; i++)
 		consider(&n, t->computed[i].name);
 	return sv_eq(n.best, name) ? SV_NONE : n.best;
+}
+
+struct sv rest_name_nearest(const struct sv *names, size_t n, struct sv name)
+{
+	struct nearest near = nearest_to(name);
+
+	for (size_t i = 0; i < n; i++)
+		consider(&near, names[i]);
+	return near.best;
 }

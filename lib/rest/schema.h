@@ -66,6 +66,7 @@ struct rest_table {
 struct rest_argument {
 	struct sv name, quoted, type;
 	bool optional;
+	bool variadic; /* type is the array's */
 };
 
 struct rest_function {
@@ -73,8 +74,11 @@ struct rest_function {
 	struct rest_argument *arguments;
 	size_t narguments;
 	bool set, changes; /* returns a set; is volatile */
+	bool unnamed;      /* its one argument has no name: it takes the body */
 	struct rest_table *result; /* columns of what it returns; NULL: one scalar */
 	struct sv result_type;
+	bool result_as_json; /* as rest_column.as_json, of a scalar */
+	size_t number;       /* in the order of the catalogue */
 };
 
 /* A check constraint and its rule, for error texts. */
@@ -138,6 +142,8 @@ struct sv rest_rule_find(const struct rest_schema *s, struct sv name);
 struct sv rest_table_nearest(const struct rest_schema *s, struct sv schema, struct sv name);
 struct sv rest_function_nearest(const struct rest_schema *s, struct sv schema, struct sv name);
 struct sv rest_column_nearest(const struct rest_table *t, struct sv name);
+/* Of names in an array. */
+struct sv rest_name_nearest(const struct sv *names, size_t n, struct sv name);
 
 /* The nearest name of a relation of t, or empty. */
 struct sv rest_related_nearest(const struct rest_table *t, struct sv name);

@@ -120,6 +120,28 @@ struct level {
 	struct sv groups;         /* what its rows are grouped by, as SQL */
 };
 
+/* The groups in the order of Preference-Applied; of each the first one counts. */
+enum prefer_group {
+	PREFER_RESOLUTION,
+	PREFER_MISSING,
+	PREFER_RETURN,
+	PREFER_COUNT,
+	PREFER_TX,
+	PREFER_HANDLING,
+	PREFER_GROUPS
+};
+
+struct preference;
+
+struct prefer {
+	const struct preference *chosen[PREFER_GROUPS];
+	struct sv timezone;
+	int64_t max_affected; /* < 0: not said */
+	bool strict;
+};
+
+struct call;
+
 struct tree {
 	struct arena *arena;
 	const struct rest_schema *schema;
@@ -129,10 +151,11 @@ struct tree {
 	int nlevels;
 	struct sv on_conflict, columns; /* as sent */
 	const struct rest_function *function;
-	struct http_pairs arguments; /* of a function, by GET */
+	struct call *call; /* what was sent for it */
 	struct sv schema_name;
 	struct sv id; /* of the path form */
-	/* Prefer */
+	struct prefer prefer;
+	/* What prefer comes to. */
 	bool ignore_duplicates, merge_duplicates, missing_default, counted;
 	bool planned, estimated; /* how exactly it is counted */
 	enum rest_return answer;
@@ -190,6 +213,37 @@ enum status parse_fail(struct tree *t, const char *fmt, ...)
 enum status parse_query(struct tree *t);
 /* The embedded level of that alias or name below l, or NULL. */
 struct level *level_child(const struct tree *t, const struct level *l, struct sv name);
+
+/* ---- prefer.c: what a client would like --------------------------------- */
+
+/* Fills t->prefer and what it comes to; PGRST122 when handling is strict. */
+enum status prefer_parse(struct tree *t);
+/* What of it counts, to the plan; after the statement is made. */
+void prefer_apply(const struct tree *t, struct rest_plan *plan);
+
+/* ---- body.c: rows that were sent, in any of three forms ------------------- */
+
+struct body {
+	struct sv text;   /* JSON: an object, or an array of objects */
+	bool array;
+	size_t rows;
+	struct sv *names; /* their keys, each once */
+	size_t n;
+};
+
+/* Reads t->in->body as its content type says; PGRST102 when it cannot. With
+ * `columns` in the URL those are its names, and others in it do not count. */
+enum status body_read(struct tree *t, struct body *b);
+/* Adds the names in columns= or on_conflict=. */
+enum status body_names(struct tree *t, struct sv text, struct body *b);
+enum status body_fail(struct tree *t, const char *message);
+
+/* ---- rpc.c: functions ------------------------------------------------------ */
+
+/* Which function of that name takes what was sent: t->function. */
+enum status call_bind(struct tree *t, struct sv name);
+/* Whether that parameter of the URL is an argument, and no filter. */
+bool call_takes(const struct tree *t, const struct http_pair *p);
 
 /* ---- bind.c: names to the schema --------------------------------------- */
 
@@ -255,10 +309,15 @@ const char *sql_cast(struct sv name);
 /* " where ..." with the relation to the parent as its first condition. */
 void sql_where(struct sql *q, struct level *l);
 
+/* The condition that the rows of the CTE w number `test` (like "<=10"); where
+ * they do not, the statement fails and its message holds "code:number". */
+void sql_expect(struct sql *q, const char *code, const char *test);
+
 /* ---- the statements ------------------------------------------------------ */
 
 enum status compile_read(struct tree *t, struct rest_plan *plan);
 enum status compile_insert(struct tree *t, struct rest_plan *plan);
+enum status compile_put(struct tree *t, struct rest_plan *plan);
 enum status compile_update(struct tree *t, struct rest_plan *plan);
 enum status compile_delete(struct tree *t, struct rest_plan *plan);
 enum status compile_call(struct tree *t, struct rest_plan *plan);
