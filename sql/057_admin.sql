@@ -19,10 +19,6 @@ grant select (user_id, is_read_only, allowed_ips, last_used_ip, revoked_at) on p
 -- "Keys are generated per user" (CAP-1): everybody makes and ends his own;
 -- those of the organization and the sight of all are the administrators'.
 -- A key makes no keys, or it could make one that may more than itself.
-drop policy admin_insert on public.api_keys;
-drop policy admin_update on public.api_keys;
-drop policy admin_delete on public.api_keys;
-drop policy admin_select on public.api_keys;
 create policy own_select on public.api_keys as restrictive for select to authenticated
 	using ((select auth.app_role()) in ('OWNER', 'ADMIN', 'SYSTEM') or user_id = (select auth.uid()));
 create policy own_insert on public.api_keys as restrictive for insert to authenticated

@@ -649,44 +649,6 @@ do $$ begin perform internal.tenant_table('public.call_records'); end $$;
 
 -- ---- more about tables that are there ---------------------------------------------------------------------
 
--- The API knows one address and one number of a company (25130-25144), the
--- table has lists: each is the first of its list, whichever was written.
-alter table public.companies add column email text, add column phone text;
-comment on column public.companies.email is 'The first of emails';
-comment on column public.companies.phone is 'The first of phones';
-
-create function internal.company_first() returns trigger
-language plpgsql
-as $$
-begin
-	if tg_op = 'INSERT' then
-		new.emails := array_remove(array[new.email], null) || array_remove(new.emails, new.email);
-		new.phones := array_remove(array[new.phone], null) || array_remove(new.phones, new.phone);
-		return new;
-	end if;
-	if new.email is distinct from old.email then
-		new.emails := array_remove(array[new.email], null) || new.emails[2:];
-	end if;
-	if new.phone is distinct from old.phone then
-		new.phones := array_remove(array[new.phone], null) || new.phones[2:];
-	end if;
-	return new;
-end
-$$;
-create function internal.company_single() returns trigger
-language plpgsql
-as $$
-begin
-	new.email := new.emails[1];
-	new.phone := new.phones[1];
-	return new;
-end
-$$;
-create trigger a_first before insert or update on public.companies
-	for each row execute function internal.company_first();
-create trigger single before insert or update on public.companies -- behind "normalize"
-	for each row execute function internal.company_single();
-
 -- Other names of types (api.md, open points).
 comment on column public.channel_accounts.type is 'WHATSAPP_LITE, WHATSAPP_CLOUD, FB_MESSENGER, INSTAGRAM, TELEGRAM, TIKTOK, SHOPIFY_INBOX, LINKEDIN, BULK_EMAIL, BULK_EMAIL_SES, EMAIL, SMS, SHRINKIT_PUSH; compared without regard to case; also written: MESSENGER = FB_MESSENGER, N_PUSH = SHRINKIT_PUSH';
 create trigger a_fold before insert or update on public.channel_accounts

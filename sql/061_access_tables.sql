@@ -6,7 +6,6 @@
 
 do $$ begin
 	perform internal.admin_table('public.organizations');
-	perform internal.admin_table('public.api_keys', read => true);
 	perform internal.admin_table('public.channel_accounts');
 	perform internal.admin_table('public.pipelines');
 	perform internal.admin_table('public.permission_sets');
