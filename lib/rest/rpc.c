@@ -467,14 +467,17 @@ static void add_call(struct tree *t, struct sql *q)
 	buf_addc(&q->text, ')');
 }
 
+static bool takes_record(const struct tree *t)
+{
+	return t->call->json && !t->call->whole && t->call->n;
+}
+
 /* json_to_record(...) as a("x" type), to the left of the call. */
-static bool add_record(struct tree *t, struct sql *q)
+static void add_record(struct tree *t, struct sql *q)
 {
 	const struct rest_function *f = t->function;
 	bool first = true;
 
-	if (!t->call->json || t->call->whole || !t->call->n)
-		return false;
 	buf_lit(&q->text, "json_to_record(");
 	sql_param(q, t->call->text);
 	buf_add(&q->text, t->call->array ? SV("::json->0) as a(") : SV("::json) as a("));
@@ -488,27 +491,6 @@ static bool add_record(struct tree *t, struct sql *q)
 		first = false;
 	}
 	buf_addc(&q->text, ')');
-	return true;
-}
-
-/* select fn(...) as v [from record]; of a set: from [record, lateral] fn(...) */
-static void call_scalar(struct tree *t, struct sql *q)
-{
-	const struct rest_function *f = t->function;
-	struct sv head = f->result_as_json ? SV("select to_json(v) as v from ") :
-					     SV("select v from ");
-
-	buf_add(&q->text, head);
-	if (add_record(t, q))
-		buf_lit(&q->text, ", lateral ");
-	if (f->set) {
-		add_call(t, q);
-		buf_lit(&q->text, " as f(v)");
-	} else {
-		buf_lit(&q->text, "(select ");
-		add_call(t, q);
-		buf_lit(&q->text, " as v) as f");
-	}
 }
 
 static int64_t bounded(const struct tree *t, int64_t limit)
@@ -518,11 +500,44 @@ static int64_t bounded(const struct tree *t, int64_t limit)
 	return most && (limit < 0 || limit > most) ? most : limit;
 }
 
+/* select fn(...) as v [from record]; of a set: from [record, lateral] fn(...) */
+/* select fn(...) as v [from record] */
+static void call_scalar(struct tree *t, struct sql *q)
+{
+	bool json = t->function->result_as_json;
+
+	buf_add(&q->text, json ? SV("select to_json(") : SV("select "));
+	add_call(t, q);
+	buf_add(&q->text, json ? SV(") as v") : SV(" as v"));
+	if (!takes_record(t))
+		return;
+	buf_lit(&q->text, " from ");
+	add_record(t, q);
+}
+
+/* select v from [record, lateral] fn(...) as f(v) limit ... */
+static void call_scalars(struct tree *t, struct sql *q, struct rest_plan *plan)
+{
+	plan->limit = bounded(t, t->root->limit);
+	plan->offset = t->root->offset;
+	buf_add(&q->text, t->function->result_as_json ? SV("select to_json(v) as v from ") :
+							SV("select v from "));
+	if (takes_record(t)) {
+		add_record(t, q);
+		buf_lit(&q->text, ", lateral ");
+	}
+	add_call(t, q);
+	buf_lit(&q->text, " as f(v)");
+	sql_tail(q, t->root, plan->limit, plan->offset);
+}
+
 /* [record, lateral] fn(...) as t0 */
 static void add_rows(struct tree *t, struct sql *q)
 {
-	if (add_record(t, q))
+	if (takes_record(t)) {
+		add_record(t, q);
 		buf_lit(&q->text, ", lateral ");
+	}
 	add_call(t, q);
 	buf_lit(&q->text, " as t0");
 }
@@ -615,7 +630,10 @@ enum status compile_call(struct tree *t, struct rest_plan *plan)
 		call_rows(t, &q, plan);
 		plan->shape = f->set ? t->shape : REST_OBJECT;
 	} else {
-		call_scalar(t, &q);
+		if (f->set)
+			call_scalars(t, &q, plan);
+		else
+			call_scalar(t, &q);
 		plan->shape = f->set && t->shape != REST_OBJECT ? REST_LIST : REST_SCALAR;
 	}
 	check_rows(t, &q, plan);
