@@ -50,7 +50,9 @@ static const struct {
 
 struct sv error_field(struct arena *a, const PGresult *r, int field)
 {
-	return arena_sv(a, sv_from(PQresultErrorField(r, field)));
+	const char *text = PQresultErrorField(r, field);
+
+	return text ? arena_sv(a, sv_from(text)) : SV_NONE;
 }
 
 /* KT404 and the like: raised by our own SQL, for the user, in its words. */
