@@ -1,7 +1,7 @@
 #include "fcgi/api/crm/crm.h"
 #include "fcgi/api/routes.h"
 
-#define VERBS (HTTP_GET | HTTP_POST | HTTP_PATCH | HTTP_DELETE)
+#define VERBS (HTTP_GET | HTTP_POST | HTTP_PUT | HTTP_PATCH | HTTP_DELETE)
 
 #define FUNCTION(methods, path, handler, auth, flags, body_max) \
 	{ methods, "/functions/v1/" path, handler, auth, flags, body_max, HTTP_RATE_FUNCTION },

@@ -24,6 +24,7 @@ static void make_options(struct setup *s)
 		.response_settings = true,
 		.read_only = true,
 		.strict = true,
+		.tx_override = sv_ends(get(s, REST_CONFIG_db_tx_end), SV("-allow-override")),
 		.no_aggregates = !rest_config_bool(c, REST_CONFIG_db_aggregates_enabled),
 	};
 }

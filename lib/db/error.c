@@ -36,6 +36,7 @@ static const struct {
 	{ "22", ST_BAD_INPUT, THEIRS, NULL },
 	{ "P0001", ST_BAD_INPUT, THEIRS, NULL },
 	{ "KTR00", ST_CONFLICT, THEIRS, NULL }, /* web/once.c answers instead */
+	{ "25006", ST_BAD_METHOD, THEIRS, NULL },
 	{ "42703", ST_BAD_INPUT, THEIRS, NULL },
 	{ "42P01", ST_NOT_FOUND, THEIRS, NULL },
 	{ "42883", ST_NOT_FOUND, THEIRS, NULL },
@@ -49,7 +50,9 @@ static const struct {
 
 struct sv error_field(struct arena *a, const PGresult *r, int field)
 {
-	return arena_sv(a, sv_from(PQresultErrorField(r, field)));
+	const char *text = PQresultErrorField(r, field);
+
+	return text ? arena_sv(a, sv_from(text)) : SV_NONE;
 }
 
 /* KT404 and the like: raised by our own SQL, for the user, in its words. */

@@ -12,6 +12,7 @@ lib_libkontor_a_SOURCES += \
 	lib/rest/parse.c \
 	lib/rest/prefer.c \
 	lib/rest/query.c \
+	lib/rest/raise.c \
 	lib/rest/relation.c \
 	lib/rest/rest.c lib/rest/rest.h \
 	lib/rest/rpc.c \

@@ -199,19 +199,16 @@ static void broken_reference(const struct rest_input *in, struct err *e)
 /* Errors in PostgREST's form: the server's own words and its SQLSTATE. What
  * the program's SQL raised on purpose (KT404 ...) stays as it is. */
 static enum status refused(const struct rest_plan *p, const struct rest_input *in,
-			   struct db_batch *b, struct err *e)
+			   struct db_batch *b, struct http_response *rs, struct err *e)
 {
 	struct sv state = db_sqlstate(b), text = db_server_text(b, DB_MESSAGE);
 
+	if (rest_raised(p, b, rs, e))
+		return e->status;
 	if (sv_starts(state, SV("KT")) || !state.n || e->status == ST_UNAUTHENTICATED ||
 	    e->status >= ST_INTERNAL)
 		return e->status;
 	e->code = state;
-	if (p->shape == REST_OBJECT && sv_eq(state, SV("22012"))) {
-		*e = (struct err){ .status = ST_NOT_ACCEPTABLE, .code = SV("PGRST116") };
-		e->message = SV("JSON object requested, multiple (or no) rows returned");
-		return e->status;
-	}
 	if (text.n)
 		e->message = text;
 	if (sv_eq(state, SV("23502")) && e->field.n) /* DEA-74 */
@@ -230,29 +227,51 @@ static enum status refused(const struct rest_plan *p, const struct rest_input *i
 
 /* ---- the answer ------------------------------------------------------------------ */
 
-static int64_t total(const struct rest_plan *p, const struct db_batch *b, int main, int count,
-		     int estimate)
+/* The statements of a request; -1: not asked. */
+struct asked {
+	int main, count, estimate, inserted;
+};
+
+/* Rows read, or written whether they are told of or not. */
+static int64_t rows_of(const struct rest_plan *p, const struct db_batch *b, const struct asked *q)
+{
+	if (p->single)
+		return 1;
+	return p->call || p->method == HTTP_GET ? (int64_t)db_rows(b, q->main) :
+						  db_affected(b, q->main);
+}
+
+static int64_t total(const struct rest_plan *p, const struct db_batch *b, const struct asked *q)
 {
 	int64_t n = -1, planned;
 
-	if (count >= 0)
-		sv_to_i64(db_get(b, count, 0, 0), &n);
-	if (estimate >= 0 && (count < 0 || n >= p->count_limit)) {
-		planned = rest_planned_rows(db_get(b, estimate, 0, 0));
+	if (q->count >= 0)
+		sv_to_i64(db_get(b, q->count, 0, 0), &n);
+	if (q->estimate >= 0 && (q->count < 0 || n >= p->count_limit)) {
+		planned = rest_planned_rows(db_get(b, q->estimate, 0, 0));
 		return planned > n ? planned : n;
 	}
-	if (count >= 0)
+	if (q->count >= 0 || !p->counted)
 		return n;
-	if (p->counted && p->method != HTTP_GET)
-		n = db_affected(b, main);
+	return rows_of(p, b, q);
+}
+
+static int64_t inserted(const struct db_batch *b, const struct asked *q)
+{
+	int64_t n = 0;
+
+	if (q->inserted >= 0)
+		sv_to_i64(db_get(b, q->inserted, 0, 0), &n);
 	return n;
 }
 
-/* "0-24/3573", with * for what is not known. */
+/* "0-24/3573", with * for what is not known. Of what was written only PATCH
+ * tells the range. */
 static void content_range(const struct rest_plan *p, struct http_response *rs, struct arena *a,
 			  int64_t rows, int64_t of)
 {
-	char *range = p->method == HTTP_GET && rows > 0
+	bool ranged = p->call || p->method == HTTP_GET || p->method == HTTP_PATCH;
+	char *range = ranged && rows > 0
 			      ? arena_printf(a, "%lld-%lld", (long long)p->offset,
 					     (long long)(p->offset + rows - 1))
 			      : arena_printf(a, "*");
@@ -328,38 +347,62 @@ static void location(const struct rest_plan *p, const struct db_batch *b, int st
 	for (size_t i = 0; i < db_cols(b, stmt); i++) {
 		buf_addc(&at, i ? '&' : '?');
 		buf_url(&at, db_col_name(b, stmt, i));
-		buf_lit(&at, "=eq.");
-		buf_url(&at, db_get(b, stmt, 0, i));
+		if (sv_present(db_get(b, stmt, 0, i))) {
+			buf_lit(&at, "=eq.");
+			buf_url(&at, db_get(b, stmt, 0, i));
+		} else {
+			buf_lit(&at, "=is.null");
+		}
 	}
 	http_set_header(rs, "Location", arena_sv(db_arena(b), buf_sv(&at)));
 }
 
-static int status_of(const struct rest_plan *p, int64_t rows, int64_t of)
+static int status_of(const struct rest_plan *p, int64_t rows, int64_t of, int64_t added)
 {
-	if (p->call)
-		return p->answer == REST_ROWS ? 200 : 204;
+	bool told = p->answer == REST_ROWS, part = of > p->offset + rows;
+
+	if (p->call || p->method == HTTP_GET)
+		return !told ? 204 : part || (of >= 0 && p->offset && rows) ? 206 : 200;
 	if (p->method == HTTP_POST)
-		return 201;
-	if (p->method != HTTP_GET)
-		return p->answer == REST_ROWS ? 200 : 204;
-	return of > p->offset + rows || (of >= 0 && p->offset && rows) ? 206 : 200;
+		return p->inserted.sql.n && added <= 0 ? 200 : 201;
+	if (p->method == HTTP_PUT && told)
+		return added > 0 ? 201 : 200;
+	return told ? 200 : 204;
 }
 
-static enum status answer(const struct rest_plan *p, const struct db_batch *b, int main, int count,
-			  int estimate, struct http_response *rs, struct err *e)
+static enum status answer(const struct rest_plan *p, const struct db_batch *b,
+			  const struct asked *q, struct http_response *rs, struct err *e)
 {
-	int64_t rows = (int64_t)db_rows(b, main), of = total(p, b, main, count, estimate);
+	int64_t rows = rows_of(p, b, q), of = total(p, b, q);
 
-	if (p->method == HTTP_GET && of >= 0 && p->offset > of)
+	if ((p->call || p->method == HTTP_GET) && of >= 0 && p->offset > of)
 		return beyond(p, db_arena(b), of, e);
-	rs->status = status_of(p, rows, of);
-	if (!p->call || p->shape == REST_ARRAY)
-		content_range(p, rs, db_arena(b), rows, of);
+	rs->status = status_of(p, rows, of, inserted(b, q));
+	content_range(p, rs, db_arena(b), rows, of);
 	if (p->applied.n)
 		http_set_header(rs, "Preference-Applied", p->applied);
 	if (p->answer == REST_HEADERS)
-		location(p, b, main, rs);
-	return p->answer == REST_ROWS ? write_rows(p, b, main, rs, e) : ST_OK;
+		location(p, b, q->main, rs);
+	return p->answer == REST_ROWS ? write_rows(p, b, q->main, rs, e) : ST_OK;
+}
+
+static int ask(struct db_batch *b, const struct rest_statement *s)
+{
+	return s->sql.n ? db_add_composed(b, s->sql, s->n, s->params) : -1;
+}
+
+/* What holds for the transaction; then the work. */
+static void ask_all(const struct rest *r, const struct rest_plan *p, struct db_batch *b,
+		    struct asked *q)
+{
+	if (p->timezone.n)
+		db_add(b, "select set_config('timezone', $1, true)", DB_S(p->timezone));
+	if (p->read_only || (r->options->read_only && p->method == HTTP_GET))
+		db_add(b, "select set_config('transaction_read_only', 'on', true)");
+	q->main = ask(b, &p->main);
+	q->count = ask(b, &p->count);
+	q->estimate = ask(b, &p->estimate);
+	q->inserted = ask(b, &p->inserted);
 }
 
 enum status rest_handle(struct rest *r, const struct rest_call *call, struct http_request *rq,
@@ -367,21 +410,14 @@ enum status rest_handle(struct rest *r, const struct rest_call *call, struct htt
 {
 	struct rest_input in = input(call, rq);
 	struct rest_plan plan;
-	int main, count = -1, estimate = -1;
+	struct asked asked;
 
 	if (compile(r, &in, rq->arena, &plan, e))
 		return e->status;
-	if (r->options->read_only && in.method == HTTP_GET)
-		db_add(b, "select set_config('transaction_read_only', 'on', true)");
-	main = db_add_composed(b, plan.main.sql, plan.main.n, plan.main.params);
-	if (plan.count.sql.n)
-		count = db_add_composed(b, plan.count.sql, plan.count.n, plan.count.params);
-	if (plan.estimate.sql.n)
-		estimate = db_add_composed(b, plan.estimate.sql, plan.estimate.n,
-					   plan.estimate.params);
+	ask_all(r, &plan, b, &asked);
 	if (call->flags & REST_ROLLBACK)
 		db_rollback(b);
 	if (db_run(b, e))
-		return refused(&plan, &in, b, e);
-	return answer(&plan, b, main, count, estimate, rs, e);
+		return refused(&plan, &in, b, rs, e);
+	return answer(&plan, b, &asked, rs, e);
 }

@@ -313,6 +313,13 @@ void sql_where(struct sql *q, struct level *l);
  * they do not, the statement fails and its message holds "code:number". */
 void sql_expect(struct sql *q, const char *code, const char *test);
 
+/* ---- raise.c ---------------------------------------------------------------- */
+
+/* A failure of the batch that says itself what to answer; fills e and adds
+ * headers. False: it is one like others. */
+bool rest_raised(const struct rest_plan *p, struct db_batch *b, struct http_response *rs,
+		 struct err *e);
+
 /* ---- the statements ------------------------------------------------------ */
 
 enum status compile_read(struct tree *t, struct rest_plan *plan);

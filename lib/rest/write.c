@@ -155,17 +155,26 @@ static void add_literal(struct sql *q, struct sv text)
 	buf_addc(&q->text, '\'');
 }
 
+/* A domain may have its own form in JSON. */
+static void add_sent(struct sql *q, const struct rest_column *c)
+{
+	buf_addf(&q->text, c->from_json.n ? "%.*s(r.%.*s)" : "%.*sr.%.*s", SV_ARG(c->from_json),
+		 SV_ARG(c->quoted));
+}
+
 /* The value of a column; missing=default: what a row does not have gets the
  * column's default. */
 static void add_value(struct tree *t, struct sql *q, const struct rest_column *c)
 {
 	if (!t->missing_default) {
-		buf_addf(&q->text, "r.%.*s", SV_ARG(c->quoted));
+		add_sent(q, c);
 		return;
 	}
 	buf_lit(&q->text, "case when b.j ? ");
 	add_literal(q, c->name);
-	buf_addf(&q->text, " then r.%.*s else %.*s end", SV_ARG(c->quoted),
+	buf_lit(&q->text, " then ");
+	add_sent(q, c);
+	buf_addf(&q->text, " else %.*s end",
 		 SV_ARG(c->default_sql.n ? c->default_sql : SV("null")));
 }
 
@@ -173,9 +182,12 @@ static void add_value(struct tree *t, struct sql *q, const struct rest_column *c
 static void add_types(struct sql *q, const struct rows *r)
 {
 	buf_lit(&q->text, " as r(");
-	for (size_t i = 0; i < r->n; i++)
-		buf_addf(&q->text, "%s%.*s %.*s", i ? "," : "", SV_ARG(r->columns[i]->quoted),
-			 SV_ARG(r->columns[i]->type));
+	for (size_t i = 0; i < r->n; i++) {
+		const struct rest_column *c = r->columns[i];
+
+		buf_addf(&q->text, "%s%.*s %.*s", i ? "," : "", SV_ARG(c->quoted),
+			 SV_ARG(c->from_json.n ? SV("json") : c->type));
+	}
 	buf_addc(&q->text, ')');
 }
 
