@@ -9,6 +9,7 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/crm/sql.c \
 	fcgi/api/functions/bot_control.c \
 	fcgi/api/functions/facebook_oauth.c \
+	fcgi/api/functions/import_csv.c \
 	fcgi/api/functions/insert_message.c \
 	fcgi/api/functions/mobile_call.c \
 	fcgi/api/functions/mobile_contacts.c \

@@ -17,6 +17,8 @@ extern const struct http_route api_routes[];
 #define RECORDING_FORM_MAX (51 * 1024 * 1024)
 /* Rows in bulk: of tables, imports, batches. */
 #define ROWS_MAX (10 * 1024 * 1024)
+/* Files of rows, as text within JSON. */
+#define IMPORT_MAX (32 * 1024 * 1024)
 
 /* rest.c */
 http_handler rest_table, rest_proxy;
