@@ -325,6 +325,8 @@ bool rest_raised(const struct rest_plan *p, struct db_batch *b, struct http_resp
 enum status compile_read(struct tree *t, struct rest_plan *plan);
 enum status compile_insert(struct tree *t, struct rest_plan *plan);
 enum status compile_put(struct tree *t, struct rest_plan *plan);
+/* Whether the filters say which row PUT means; before names are bound. */
+enum status check_put(struct tree *t);
 enum status compile_update(struct tree *t, struct rest_plan *plan);
 enum status compile_delete(struct tree *t, struct rest_plan *plan);
 enum status compile_call(struct tree *t, struct rest_plan *plan);
