@@ -25,6 +25,8 @@ static void make_options(struct setup *s)
 		.response_settings = true,
 		.read_only = true,
 		.strict = true,
+		.tx_override = sv_ends(get(s, REST_CONFIG_db_tx_end), SV("-allow-override")),
+		.plan = rest_config_bool(c, REST_CONFIG_db_plan_enabled),
 		.no_aggregates = !rest_config_bool(c, REST_CONFIG_db_aggregates_enabled),
 	};
 }

@@ -71,6 +71,7 @@ enum status rest_load(struct db *db, const char *schemas, const char *extra_sche
 	struct rest_schema *s;
 	struct load_keys keys;
 	struct load_functions functions;
+	struct load_facts facts;
 	int columns;
 
 	db_as_self(b);
@@ -79,6 +80,7 @@ enum status rest_load(struct db *db, const char *schemas, const char *extra_sche
 	columns = db_add(b, columns_sql, DB_C(schemas), DB_C(role));
 	keys = load_keys_ask(b, schemas, extra_schemas);
 	functions = load_functions_ask(b, schemas);
+	facts = load_facts_ask(b, schemas);
 	if (db_run(b, e))
 		return e->status;
 	s = rest_schema_new();
@@ -86,6 +88,7 @@ enum status rest_load(struct db *db, const char *schemas, const char *extra_sche
 	rest_schema_done(s);
 	load_keys(s, b, &keys);
 	load_functions(s, b, &functions);
+	load_facts(s, b, &facts);
 	rest_schema_done(s);
 	*out = s;
 	return ST_OK;

@@ -1,7 +1,7 @@
 /*
  * The parameters of a URL and the headers that shape an answer.
  */
-#include "rest/tree.h"
+#include "rest/media.h"
 
 struct level *level_child(const struct tree *t, const struct level *l, struct sv name)
 {
@@ -193,30 +193,11 @@ static void parse_range(struct tree *t)
 		l->limit = end - l->offset;
 }
 
-static enum status parse_accept(struct tree *t)
-{
-	struct sv accept = t->in->accept;
-
-	t->shape = REST_ARRAY;
-	if (sv_find(accept, SV("application/vnd.pgrst.object")) >= 0) {
-		t->shape = REST_OBJECT;
-		return ST_OK;
-	}
-	if (!accept.n || sv_find(accept, SV("json")) >= 0 || sv_find(accept, SV("*/*")) >= 0 ||
-	    sv_find(accept, SV("application/*")) >= 0)
-		return ST_OK;
-	*t->e = (struct err){ .status = ST_NOT_ACCEPTABLE, .code = SV("PGRST107") };
-	t->e->message = sv_from(arena_printf(
-		t->arena, "None of these media types are available: %.*s", SV_ARG(accept)));
-	t->e->hint = SV("Answers are application/json");
-	return t->e->status;
-}
-
 enum status parse_query(struct tree *t)
 {
 	const struct http_pairs *q = t->in->query;
 
-	if (parse_accept(t) || prefer_parse(t))
+	if (media_choose(t) || prefer_parse(t))
 		return t->e->status;
 	for (size_t i = 0; i < q->n && !t->e->status; i++)
 		parse_early(t, &q->v[i]);

@@ -48,7 +48,7 @@ struct rest_computed {
 struct rest_table {
 	struct sv schema, name, quoted; /* quoted with its schema */
 	unsigned oid;
-	bool view;
+	bool view, insertable, updatable, deletable;
 	struct sv comment;
 	struct rest_column *columns;
 	size_t ncolumns, columns_size;
@@ -86,6 +86,16 @@ struct rest_rule {
 	struct sv name, rule;
 };
 
+/* What makes a media type of rows, or of a function's value: an aggregate or a
+ * function that returns a domain with its name. */
+struct rest_handler {
+	struct sv media, resolved;       /* as asked for, and as answered */
+	struct sv quoted;                /* the aggregate */
+	struct sv target_schema, target; /* the relation, or the function itself */
+	bool function;                   /* its value is the answer */
+	bool anything;                   /* an aggregate over any rows */
+};
+
 struct rest_schema {
 	struct arena *arena;
 	struct sv default_schema;
@@ -93,6 +103,9 @@ struct rest_schema {
 	size_t ntables, tables_size;
 	struct rest_function **functions;
 	size_t nfunctions, functions_size;
+	struct rest_handler *handlers;
+	size_t nhandlers;
+	bool geojson; /* PostGIS is there */
 	struct rest_rule *rules;
 	size_t nrules, rules_size;
 };

@@ -245,7 +245,7 @@ static bool needs_json(const struct level *l, const struct rest_column *c)
 static void add_plain(struct sql *q, struct list *list, const struct rest_column *c, struct sv name)
 {
 	const struct level *l = list->level;
-	bool json = needs_json(l, c);
+	bool json = needs_json(l, c) && !q->plan->media.plain;
 
 	next(q, list);
 	if (json)

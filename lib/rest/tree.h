@@ -162,6 +162,7 @@ struct tree {
 	bool planned, estimated; /* how exactly it is counted */
 	enum rest_return answer;
 	enum rest_shape shape;
+	struct rest_media media;
 	int pass; /* of the next statement */
 	struct err *e;
 };
