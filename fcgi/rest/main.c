@@ -17,10 +17,9 @@ static enum status run(struct http_request *rq, struct http_response *rs, struct
 	struct rest_call call = { .target = sv_skip(rq->path, 1) };
 	struct db_batch *b;
 
-	if (rest_ready(setup->rest, setup->db, rq->arena, e) || identify(setup, rq, &b, e))
+	if (rest_ready(setup->rest, setup->db, rq->arena, e) || 
+	    identify(setup, rq, &b, &call.flags, e))
 		return e->status;
-	if (undoes(setup, rq))
-		call.flags |= REST_ROLLBACK;
 	return rest_handle(setup->rest, &call, rq, rs, b, e);
 }
 

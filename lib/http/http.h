@@ -222,6 +222,8 @@ enum status http_parse_multipart(struct arena *a, struct sv content_type, struct
 
 /* Replaces a header of that name. Control characters become spaces. */
 void http_set_header(struct http_response *rs, const char *name, struct sv value);
+/* Append without replacing. */
+void http_add_header(struct http_response *rs, const char *name, struct sv value);
 struct http_cookie_options {
 	int max_age; /* seconds; 0 = until the browser closes; < 0 = delete */
 	bool secure, http_only, strict; /* strict: SameSite=Strict, else Lax */

@@ -68,8 +68,6 @@ void http_dispatch(const struct http_program *program, const struct http_table *
 
 /* Empty for another use, in that arena. */
 void http_response_clear(struct http_response *rs, struct arena *a);
-/* Append without replacing. */
-void http_add_header(struct http_response *rs, const char *name, struct sv value);
 /* Status line and headers as FastCGI wants them, up to the empty line. */
 void http_response_head(const struct http_response *rs, struct buf *out);
 /* Answers with these statuses have no body. */

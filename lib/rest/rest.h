@@ -34,6 +34,8 @@ struct rest_schema;
 
 struct rest_options {
 	const char *schemas; /* comma-separated; the first is the default one */
+	/* More schemas whose functions of a row are columns; NULL: none. */
+	const char *extra_schemas;
 	const char *role;    /* whose column privileges decide what * means; NULL: * is all */
 	int64_t max_rows;    /* of one answer; 0 = no bound */
 	const char *channel; /* that tells of changes; NULL: "pgrst" */
@@ -46,6 +48,7 @@ struct rest_options {
 	 * as numbers, an operand may be a column, lists need no brackets, and of
 	 * several relationships the direct one is meant. */
 	bool strict;
+	bool plan;          /* Accept: application/vnd.pgrst.plan is answered */
 	bool no_aggregates; /* sum(), count() ... are refused */
 	/* The column that says whose a row is, where a table has it: completes
 	 * on_conflict and the id of the path form; REST_PROXY sets it. */
@@ -64,6 +67,10 @@ enum rest_flags {
 	REST_PROXY = 1,
 	/* Undo everything at the end; the batch began with db_hold. */
 	REST_ROLLBACK = 2,
+	/* Nobody said who asks: what is not allowed is 401, not 403. */
+	REST_ANONYMOUS = 4,
+	/* The rows are not wanted, only what the headers say of them. */
+	REST_HEAD = 8,
 };
 
 struct rest_call {
@@ -95,6 +102,26 @@ struct rest_input {
 	struct sv body, content_type, accept, prefer, range, profile;
 };
 
+/* How an answer's rows go out. */
+enum rest_form {
+	REST_JSON,
+	REST_CSV,
+	REST_RAW /* the first value of the first row, as it is */
+};
+
+struct rest_handler;
+
+struct rest_media {
+	enum rest_form form;
+	struct sv type; /* Content-Type */
+	bool strip;     /* members that are null are left out */
+	bool plain;     /* columns as PostgreSQL writes them, not as JSON */
+	bool geojson;
+	bool counted;   /* the second value is the number of rows */
+	const struct rest_handler *handler; /* of the database's own making */
+	const char *explain; /* options of EXPLAIN; NULL: the rows, not the plan */
+};
+
 /* Prefer: return= */
 enum rest_return { REST_MINIMAL, REST_HEADERS, REST_ROWS };
 enum rest_shape {
@@ -119,6 +146,7 @@ struct rest_plan {
 	struct rest_statement main, count, estimate;
 	int64_t count_limit; /* of count: more were not counted; 0 = none */
 	struct rest_statement inserted;        /* how many rows an upsert added; or none */
+	struct rest_media media;
 	enum rest_shape shape;
 	enum rest_return answer;
 	int64_t offset, limit; /* limit < 0: none */
@@ -130,6 +158,7 @@ struct rest_plan {
 	struct sv timezone;    /* to be set before main, or empty */
 	struct sv applied;     /* Preference-Applied */
 	struct sv table;       /* for Location */
+	struct sv location, profile; /* Content-Location, Content-Profile, or empty */
 	struct rest_sent *sent; /* which value went to which column, for errors */
 	size_t nsent;
 	const struct rest_schema *schema;

@@ -63,6 +63,7 @@ struct condition {
 	struct sv value;
 	bool numeric;                    /* compare as numbers (CON-107) */
 	const struct rest_column *other; /* the value is a column (INB-14) */
+	bool strict; /* no more types than the column has */
 	int param, language_param, pass;
 	/* RELATED: "contact=is.null" on an embedded relation */
 	struct level *related;
@@ -88,6 +89,7 @@ struct order {
 	struct order *next;
 	struct sv relation; /* "order=client(name)": one that is embedded */
 	struct level *related;
+	bool joined; /* field.name is what a spread relation gives */
 	struct field field;
 	bool descending;
 	enum { NULLS_DEFAULT, NULLS_FIRST, NULLS_LAST } nulls;
@@ -160,6 +162,7 @@ struct tree {
 	bool planned, estimated; /* how exactly it is counted */
 	enum rest_return answer;
 	enum rest_shape shape;
+	struct rest_media media;
 	int pass; /* of the next statement */
 	struct err *e;
 };
@@ -174,6 +177,8 @@ struct cursor {
 	struct sv text;
 	size_t at;
 	int depth;
+	size_t before; /* of what was parsed, stood before the text */
+	bool words;    /* words were expected: a quotation uses " */
 };
 
 /* The next byte, 0 at the end. */
@@ -194,6 +199,7 @@ enum status cursor_unexpected(struct cursor *c, const char *expecting);
 /* ---- select.c: select and order ------------------------------------------ */
 
 enum status parse_select(struct tree *t, struct sv text);
+const struct aggregate *aggregate_count(void);
 enum status parse_order(struct tree *t, struct level *l, struct sv text);
 
 /* ---- parse.c: filters ------------------------------------------------------ */
@@ -312,13 +318,6 @@ void sql_where(struct sql *q, struct level *l);
 /* The condition that the rows of the CTE w number `test` (like "<=10"); where
  * they do not, the statement fails and its message holds "code:number". */
 void sql_expect(struct sql *q, const char *code, const char *test);
-
-/* ---- raise.c ---------------------------------------------------------------- */
-
-/* A failure of the batch that says itself what to answer; fills e and adds
- * headers. False: it is one like others. */
-bool rest_raised(const struct rest_plan *p, struct db_batch *b, struct http_response *rs,
-		 struct err *e);
 
 /* ---- the statements ------------------------------------------------------ */
 

@@ -556,6 +556,13 @@ static void same_key(struct tree *t, struct sql *q, const struct rows *r)
 	}
 }
 
+static enum status not_one_row(struct tree *t)
+{
+	*t->e = (struct err){ .status = ST_BAD_INPUT, .code = SV("PGRST115") };
+	t->e->message = SV("Payload values do not match URL in primary key column(s)");
+	return t->e->status;
+}
+
 enum status compile_put(struct tree *t, struct rest_plan *plan)
 {
 	struct rows r, keys;
@@ -563,6 +570,8 @@ enum status compile_put(struct tree *t, struct rest_plan *plan)
 
 	if (read_rows(t, &r) || conflict_columns(t, &keys))
 		return t->e->status;
+	if (r.body.rows != 1 && !t->options->strict)
+		return not_one_row(t);
 	begin_write(t, plan, &q);
 	add_insert(t, &q, &r);
 	buf_addf(&q.text, " where %s", count_up);

@@ -1,0 +1,50 @@
+/*
+ * answer: from rows to an HTTP response, and from refusals to errors.
+ * Private to rest/.
+ */
+#ifndef REST_ANSWER_H
+#define REST_ANSWER_H
+
+#include "rest/rest.h"
+#include "rest/schema.h"
+
+/* What rest_handle asked of the database; -1: not asked for. */
+struct asked {
+	int main, count, estimate, inserted, settings;
+};
+
+/* ---- answer.c ------------------------------------------------------------ */
+
+enum status answer_write(const struct rest_plan *p, const struct rest_options *o,
+			 const struct db_batch *b, const struct asked *q,
+			 struct http_response *rs, struct err *e) WARN_UNUSED;
+/* PGRST116: not one row. */
+enum status answer_not_single(const struct rest_options *o, struct sv details, struct err *e);
+
+/* Status and headers for that many rows; of < 0: nobody counted them all. */
+void answer_headers(const struct rest_plan *p, struct http_response *rs, struct arena *a,
+		    int64_t rows, int64_t of);
+
+/* ---- text.c ----------------------------------------------------------------- */
+
+void rest_csv_names(struct buf *out, const struct db_batch *b, int stmt);
+void rest_csv_row(struct buf *out, const struct db_batch *b, int stmt, size_t row);
+/* The JSON without members that are null, at any depth. */
+void rest_strip_nulls(struct buf *out, struct sv json);
+
+/* ---- refuse.c: what the database would not do ------------------------------ */
+
+/* Errors in PostgREST's form: the server's own words and its SQLSTATE. What
+ * the program's SQL raised on purpose (KT404 ...) stays as it is. */
+enum status refuse(const struct rest_plan *p, const struct rest_input *in,
+		   const struct rest_options *o, struct db_batch *b, struct http_response *rs,
+		   struct err *e);
+
+/* ---- settings.c: response.headers and response.status ------------------------ */
+
+/* The statement that reads them. */
+int settings_ask(struct db_batch *b);
+enum status settings_apply(const struct db_batch *b, int stmt, struct http_response *rs,
+			   struct err *e) WARN_UNUSED;
+
+#endif
