@@ -87,7 +87,7 @@ enum status rest_ready(struct rest *r, struct db *db, struct arena *a, struct er
 
 /*
  * The whole of a request: b has the identity and nothing else yet. Serves
- * GET, POST, PATCH and DELETE; other methods are 405.
+ * GET, POST, PUT, PATCH and DELETE; other methods are 405.
  */
 enum status rest_handle(struct rest *r, const struct rest_call *call, struct http_request *rq,
 			struct http_response *rs, struct db_batch *b, struct err *e) WARN_UNUSED;
