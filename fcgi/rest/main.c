@@ -12,9 +12,22 @@
 static const char *config_path;
 static struct setup *setup;
 
+/* The root may be a function. */
+static struct sv target(const struct http_request *rq)
+{
+	struct sv root = rest_config_get(&setup->config, REST_CONFIG_db_root_spec);
+	struct sv path = sv_skip(rq->path, 1), name = root;
+
+	if (path.n || !root.n || rq->method == HTTP_OPTIONS)
+		return path;
+	while (sv_chr(name, '.') >= 0)
+		sv_cut(&name, '.');
+	return sv_from(arena_printf(rq->arena, "rpc/%.*s", SV_ARG(name)));
+}
+
 static enum status run(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct rest_call call = { .target = sv_skip(rq->path, 1) };
+	struct rest_call call = { .target = target(rq) };
 	struct db_batch *b;
 
 	if (rest_ready(setup->rest, setup->db, rq->arena, e) || 

@@ -40,6 +40,17 @@ enum status refuse(const struct rest_plan *p, const struct rest_input *in,
 		   const struct rest_options *o, struct db_batch *b, struct http_response *rs,
 		   struct err *e);
 
+/* ---- info.c ------------------------------------------------------------------- */
+
+/* OPTIONS: Allow, by what can really be done. */
+enum status info_options(const struct rest_schema *s, const struct rest_options *o,
+			 const struct rest_input *in, struct arena *a, struct http_response *rs,
+			 struct err *e) WARN_UNUSED;
+/* The root: the OpenAPI description. */
+enum status info_root(const struct rest_schema *s, const struct rest_options *o,
+		      const struct rest_input *in, struct http_request *rq, struct db_batch *b,
+		      struct http_response *rs, struct err *e) WARN_UNUSED;
+
 /* ---- settings.c: response.headers and response.status ------------------------ */
 
 /* The statement that reads them. */

@@ -37,7 +37,7 @@ static bool exposed(const struct tree *t, struct sv schema)
 	return false;
 }
 
-static enum status bind_schema(struct tree *t)
+enum status bind_schema(struct tree *t)
 {
 	struct sv list = sv_from(t->options->schemas);
 

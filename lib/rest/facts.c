@@ -4,7 +4,7 @@
  */
 #include "rest/load.h"
 
-#define SCHEMAS "n.nspname = any(string_to_array(replace($1, ' ', ''), ','))"
+#define SCHEMAS "n.nspname = any(regexp_split_to_array($1, ' *, *'))"
 
 /* 8, 4, 16: the bits of insert, update and delete. */
 static const char tables_sql[] =

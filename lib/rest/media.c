@@ -326,6 +326,20 @@ enum status media_choose(struct tree *t)
 	return nothing_fits(t, wishes, n);
 }
 
+enum status media_openapi(struct tree *t)
+{
+	static const char *const fits[] = { "*/*", "application/*", "application/json",
+					    "application/openapi+json" };
+	struct wish wishes[TYPES_MAX];
+	size_t n = read_wishes(t, wishes);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < sizeof(fits) / sizeof(*fits); j++)
+			if (sv_eq(wishes[i].type, sv_from(fits[j])))
+				return ST_OK;
+	return nothing_fits(t, wishes, n);
+}
+
 /* ---- the statement ------------------------------------------------------------------------ */
 
 static void add_aggregate(const struct tree *t, const struct rest_handler *h, struct buf *b)

@@ -90,7 +90,9 @@ enum status rest_ready(struct rest *r, struct db *db, struct arena *a, struct er
 
 static struct sv profile(const struct http_request *rq)
 {
-	return http_header(rq, rq->method == HTTP_GET ? "Accept-Profile" : "Content-Profile");
+	bool reads = rq->method & (HTTP_GET | HTTP_OPTIONS);
+
+	return http_header(rq, reads ? "Accept-Profile" : "Content-Profile");
 }
 
 static struct rest_input input(const struct rest_call *call, struct http_request *rq)
@@ -131,6 +133,44 @@ static enum status compile(struct rest *r, const struct rest_input *in, struct a
 
 /* ---- a request ------------------------------------------------------------------- */
 
+/* Content-Location: the parameters in the order of their names. */
+static int by_name(const void *a, const void *b)
+{
+	const struct http_pair *x = a, *y = b;
+
+	return sv_cmp(x->name, y->name);
+}
+
+static struct sv canonical(const struct rest_input *in, struct sv table, struct arena *a)
+{
+	struct http_pair *sorted = ARENA_ARRAY(a, in->query->n + 1, struct http_pair);
+	struct buf b buf_auto = BUF_INIT;
+
+	for (size_t i = 0; i < in->query->n; i++)
+		sorted[i] = in->query->v[i];
+	qsort(sorted, in->query->n, sizeof(*sorted), by_name);
+	buf_addf(&b, "/%.*s", SV_ARG(table));
+	for (size_t i = 0; i < in->query->n; i++) {
+		buf_addc(&b, i ? '&' : '?');
+		buf_url(&b, sorted[i].name);
+		buf_addc(&b, '=');
+		buf_url(&b, sorted[i].value);
+	}
+	return arena_sv(a, buf_sv(&b));
+}
+
+/* What PostgREST says beside the rows. */
+static void describe(const struct rest *r, const struct rest_input *in, struct rest_plan *p,
+		     struct arena *a)
+{
+	struct sv list = sv_from(r->options->schemas), first = sv_trim(sv_cut(&list, ','));
+
+	if (p->method == HTTP_GET && !p->call)
+		p->location = canonical(in, p->table, a);
+	if (sv_present(list))
+		p->profile = in->profile.n ? in->profile : first;
+}
+
 static void ask_all(struct rest *r, const struct rest_plan *p, struct db_batch *b, struct asked *q)
 {
 	*q = (struct asked){
@@ -161,8 +201,14 @@ enum status rest_handle(struct rest *r, const struct rest_call *call, struct htt
 	struct rest_plan plan;
 	struct asked asked;
 
+	if (rq->method == HTTP_OPTIONS)
+		return info_options(r->schema, r->options, &in, rq->arena, rs, e);
+	if (!in.target.n)
+		return info_root(r->schema, r->options, &in, rq, b, rs, e);
 	if (compile(r, &in, rq->arena, &plan, e))
 		return e->status;
+	if (r->options->strict)
+		describe(r, &in, &plan, rq->arena);
 	ask_all(r, &plan, b, &asked);
 	if (call->flags & REST_ROLLBACK)
 		db_rollback(b);
