@@ -25,6 +25,7 @@ lib_libkontor_a_SOURCES += \
 	lib/rest/select.c \
 	lib/rest/settings.c \
 	lib/rest/sql.c \
+	lib/rest/stream.c lib/rest/stream.h \
 	lib/rest/text.c \
 	lib/rest/tree.h \
 	lib/rest/where.c \

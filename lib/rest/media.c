@@ -359,13 +359,14 @@ void media_wrap(const struct tree *t, struct rest_plan *p)
 	if (m->explain)
 		buf_addf(&b, "explain (%s) ", m->explain);
 	if (p->answer == REST_ROWS && (m->geojson || (m->handler && !m->handler->function))) {
-		buf_lit(&b, "select ");
+		/* A CTE, because a write can be nowhere else. */
+		buf_addf(&b, "with r as (%.*s) select ", SV_ARG(p->main.sql));
 		if (m->geojson)
 			buf_lit(&b, "json_build_object('type','FeatureCollection','features',"
 				    "coalesce(json_agg(st_asgeojson(_)::json),'[]'))");
 		else
 			add_aggregate(t, m->handler, &b);
-		buf_addf(&b, ",count(*) from (%.*s) as _", SV_ARG(p->main.sql));
+		buf_lit(&b, ",count(*) from r as _");
 		p->media.counted = true;
 	} else if (b.n) {
 		buf_add(&b, p->main.sql);
