@@ -164,6 +164,26 @@ static enum status key_create(struct admin *ad, struct err *e)
 	return ST_OK;
 }
 
+/* The way back in for who shut himself out (ADM-30): no restriction any more. */
+static enum status ip_reset(struct admin *ad, struct err *e)
+{
+	struct db_batch *b = db_batch(ad->db, ad->arena);
+	struct sv org;
+	int64_t removed;
+	int gone;
+
+	if (admin_need(ad, "tenant", &org, e))
+		return e->status;
+	db_as_self(b);
+	gone = db_add(b, "delete from ip_ranges where organization_id = $1::uuid", DB_S(org));
+	db_add(b, "update organizations set restrict_keys_by_ip = false where id = $1::uuid", DB_S(org));
+	if (db_run(b, e))
+		return e->status;
+	removed = db_affected(b, gone);
+	json_object_set_new(ad->out, "ranges_removed", json_integer(removed));
+	return ST_OK;
+}
+
 static struct sv signed_role(struct admin *ad, const char *role)
 {
 	/* Ten years, as the public and service keys of the seed product. */
@@ -256,6 +276,7 @@ static const struct {
 	  "user create --tenant ID --email ADDRESS [--password TEXT] [--role ROLE]"
 	  " [--first-name TEXT] [--last-name TEXT] [--username NAME]" },
 	{ "key", "create", key_create, "key create --tenant ID [--name TEXT]" },
+	{ "ip", "reset", ip_reset, "ip reset --tenant ID" },
 	{ "webhook", "create", admin_webhook_create,
 	  "webhook create --tenant ID --url URL --events NAME,... [--secret TEXT] [--headers JSON]" },
 	{ "job", "dead", admin_job_dead, "job dead [--tenant ID]" },

@@ -109,16 +109,22 @@ as $$ select regexp_replace(t, '[^0-9 ]', '', 'g') $$;
 
 -- A custom field key: snake_case ASCII, at most 64 characters (CON-54).
 create function internal.custom_fields_ok(f jsonb) returns boolean
-language sql immutable parallel safe
+language plpgsql immutable parallel safe
 as $$
-	select jsonb_typeof(f) = 'object' and pg_column_size(f) <= 32768
-		and not exists (select from jsonb_object_keys(f) k where k !~ '^[A-Za-z0-9_]{1,64}$')
+begin
+	return f = '{}' or (jsonb_typeof(f) = 'object' and pg_column_size(f) <= 32768
+		and not exists (select from jsonb_object_keys(f) k where k !~ '^[A-Za-z0-9_]{1,64}$'));
+end
 $$;
 
 -- Every element at most n characters (tags, CON-76).
 create function internal.each_at_most(a text[], n integer) returns boolean
-language sql immutable parallel safe
-as $$ select coalesce(bool_and(length(x) <= n and x <> ''), true) from unnest(a) x $$;
+language plpgsql immutable parallel safe
+as $$
+begin
+	return a = '{}' or not exists (select from unnest(a) x where length(x) > n or x = '');
+end
+$$;
 
 grant usage on schema internal to anon, authenticated, service_role, kontor_app, kontor_worker;
 -- Checks, generated columns and triggers run with the caller's rights.

@@ -131,7 +131,7 @@ declare
 	c text;
 begin
 	select json_build_object('sub', s.user_id, 'organization_id', s.organization_id, 'role', 'authenticated',
-			'app_role', r.role, 'session_id', s.id)
+			'app_role', r.role, 'may', r.may, 'session_id', s.id)
 		into c
 		from auth.sessions s
 		join public.profiles p on p.organization_id = s.organization_id and p.id = s.user_id
@@ -165,9 +165,11 @@ begin
 		update public.api_keys set last_used_at = now()
 			where organization_id = k.organization_id and id = k.id;
 	end if;
-	perform set_config('request.jwt.claims', json_build_object('organization_id', k.organization_id,
+	-- What else the key says: whose rights, from which addresses, reading alone (057).
+	perform set_config('request.jwt.claims', (jsonb_build_object('organization_id', k.organization_id,
 		'role', 'authenticated', 'app_role', 'ADMIN', 'api_key_id', k.id,
-		'can_send_messages', k.can_send_messages, 'can_read_messages', k.can_read_messages)::text, true);
+		'can_send_messages', k.can_send_messages, 'can_read_messages', k.can_read_messages)
+		|| internal.key_allowed(k.organization_id, k.id, remote_addr))::text, true);
 	return 'authenticated';
 end
 $$;
@@ -265,6 +267,7 @@ begin
 		raise exception using errcode = 'KT403', message = 'This account is deactivated',
 			hint = 'Ask an administrator of your organization';
 	end if;
+	perform auth.check_login(org, usr, addr);
 	update auth.users set failed_logins = 0, locked_until = null, last_organization_id = org where id = usr;
 	insert into auth.sessions (token_hash, user_id, organization_id, kind, user_agent, remote_addr, expires_at)
 		values (decode(token_sha256, 'hex'), usr, org, session_kind, left(agent, 300), addr, now() + lifetime)

@@ -20,7 +20,8 @@ create table public.companies (
 	custom_fields jsonb not null default '{}' check (internal.custom_fields_ok(custom_fields)),
 	search_text text generated always as (lower(name || ' ' || coalesce(domain, '') || ' ' || coalesce(website, '')
 		|| ' ' || coalesce(industry, '') || ' ' || coalesce(city, '') || ' ' || coalesce(country, '')
-		|| ' ' || internal.joined(emails) || ' ' || internal.digits(internal.joined(phones)))) stored,
+		|| ' ' || internal.joined(emails) || ' ' || internal.digits(internal.joined(phones))
+		|| ' ' || coalesce(description, ''))) stored,
 	created_at timestamptz not null default now(),
 	updated_at timestamptz not null default now(),
 	primary key (organization_id, id)
@@ -33,13 +34,15 @@ do $$ begin perform internal.tenant_table('public.companies'); end $$;
 
 -- ---- contacts --------------------------------------------------------------------
 
--- Strip spaces, dashes, parentheses, dots; a bare number of 8 digits or more
+-- Strip white space, dashes, parentheses, dots; a bare number of 8 digits or more
 -- gets its +; null when what is left is no number of 8-15 digits (CON-80..82).
+-- lib/crm/identity.c is the same rule for programs.
 create function internal.phone_normalized(raw text) returns text
 language sql immutable parallel safe strict
 as $$
 	select case when p ~ '^\+[0-9]{8,15}$' then p when p ~ '^[0-9]{8,15}$' then '+' || p end
-	from (select regexp_replace(raw, '[\s().\-]', '', 'g') as p) stripped
+	from (select regexp_replace(raw,
+		'[\s().\-\u00A0\u2000-\u2015\u2028-\u202F\u205F\u2060\u2212\u3000\uFEFF]', '', 'g') as p) stripped
 $$;
 grant execute on function internal.phone_normalized(text) to authenticated, service_role;
 
@@ -88,7 +91,9 @@ as $$
 declare
 	bad text;
 begin
-	if tg_op = 'INSERT' or new.phones is distinct from old.phones then
+	-- One that is in its stored form already is the usual case, and the quick one.
+	if (tg_op = 'INSERT' or new.phones is distinct from old.phones)
+			and (cardinality(new.phones) > 1 or new.phones[1] !~ '^\+[0-9]{8,15}$') then
 		select p into bad from unnest(new.phones) p where internal.phone_normalized(p) is null limit 1;
 		if bad is not null then
 			raise exception using errcode = 'KT400', message = format('"%s" is not a phone number', bad),
@@ -98,7 +103,9 @@ begin
 			select internal.phone_normalized(x) as p, min(i) as n
 			from unnest(new.phones) with ordinality u (x, i) group by 1) d;
 	end if;
-	if tg_op = 'INSERT' or new.emails is distinct from old.emails then
+	if (tg_op = 'INSERT' or new.emails is distinct from old.emails)
+			and (cardinality(new.emails) > 1 or new.emails[1] <> lower(new.emails[1])
+				or new.emails[1] !~ '^[^\s@]+@[^\s@]+\.[^\s@]{2,}$') then
 		select e into bad from unnest(new.emails) e where trim(e) !~ '^[^\s@]+@[^\s@]+\.[^\s@]{2,}$' limit 1;
 		if bad is not null then
 			raise exception using errcode = 'KT400', message = format('"%s" is not an e-mail address', bad),
@@ -116,6 +123,24 @@ create trigger normalize before insert or update on public.contacts
 create trigger normalize before insert or update on public.companies
 	for each row execute function internal.contact_normalize();
 do $$ begin perform internal.tenant_table('public.contacts'); end $$;
+
+-- Two requests that may make the same contact go one after the other: each locks
+-- what identifies it (phones, e-mails, handles) before it looks. There are 64
+-- locks per tenant, taken in order, so that a batch of 500 rows neither fills the
+-- lock table nor meets another one head-on.
+create function internal.lock_identities(org uuid, identities text[]) returns void
+language plpgsql
+as $$
+declare
+	slot integer;
+begin
+	for slot in select distinct (hashtextextended(x, 0) & 63)::integer from unnest(identities) x
+			where x is not null order by 1 loop
+		perform pg_advisory_xact_lock(hashtext(org::text), slot);
+	end loop;
+end
+$$;
+grant execute on function internal.lock_identities(uuid, text[]) to authenticated, service_role;
 
 -- One identity with many handles: what a provider calls a person. Unique, so
 -- that two deliveries at the same moment find or make one contact.
@@ -150,19 +175,18 @@ begin
 		if found is not null then
 			return found;
 		end if;
-		-- Serialise the makers of this one handle; others are not held up.
-		perform pg_advisory_xact_lock(hashtextextended(org::text || of_kind || of_value, 0));
+		perform internal.lock_identities(org, array[of_value]);
 		select h.contact_id into found from public.contact_handles h
 			where h.organization_id = org and h.kind = of_kind and h.value = of_value;
 		if found is not null then
 			return found;
 		end if;
 		if of_kind = 'phone' then
-			select c.id into found from public.contacts c
-				where c.organization_id = org and c.phones @> array[of_value] order by c.created_at, c.id limit 1;
+			select c.id into found from (select k.id, k.created_at from public.contacts k
+				where k.organization_id = org and k.phones @> array[of_value] offset 0) c order by c.created_at, c.id limit 1;
 		elsif of_kind = 'email' then
-			select c.id into found from public.contacts c
-				where c.organization_id = org and c.emails @> array[of_value] order by c.created_at, c.id limit 1;
+			select c.id into found from (select k.id, k.created_at from public.contacts k
+				where k.organization_id = org and k.emails @> array[of_value] offset 0) c order by c.created_at, c.id limit 1;
 		end if;
 		if found is null then
 			parts := regexp_split_to_array(trim(coalesce(nullif(trim(display_name), ''), 'Unknown Contact')), '\s+');
@@ -327,7 +351,7 @@ declare
 begin
 	if new.pipeline_id is null then
 		select p.id into new.pipeline_id from public.pipelines p
-			where p.organization_id = new.organization_id and p.is_default;
+			where p.organization_id = new.organization_id order by p.is_default desc, p.created_at, p.id limit 1;
 		if new.pipeline_id is null then
 			raise exception using errcode = 'KT400', message = 'No pipeline found: create one or name a pipeline_id';
 		end if;
@@ -473,7 +497,8 @@ begin
 	perform internal.emit(new.organization_id,
 		case tg_op when 'INSERT' then 'company.created' else 'company.updated' end, 'company', new.id,
 		internal.snapshot(to_jsonb(new)), case tg_op when 'UPDATE' then internal.changes(to_jsonb(old), to_jsonb(new),
-			'name', 'domain', 'website', 'industry', 'country', 'phones', 'emails', 'tags') end);
+			'name', 'domain', 'website', 'industry', 'street', 'city', 'state', 'postal_code', 'country', 'phones',
+			'emails', 'employee_count', 'annual_revenue', 'description', 'tags', 'custom_fields') end);
 	return null;
 end
 $$;
@@ -495,7 +520,7 @@ begin
 		perform internal.emit(new.organization_id, 'deal.updated', 'deal', new.id, snapshot,
 			internal.changes(to_jsonb(old), to_jsonb(new), 'title', 'description', 'value', 'currency', 'stage',
 				'pipeline_id', 'probability', 'contact_id', 'company_id', 'owner_id', 'expected_close_date', 'tags',
-				'products', 'custom_fields', 'notes', 'priority', 'source'));
+				'products', 'custom_fields', 'notes', 'priority', 'source', 'discard_reason'));
 		if new.stage is distinct from old.stage then
 			perform internal.emit(new.organization_id, 'deal.stage.changed', 'deal', new.id, snapshot,
 				internal.changes(to_jsonb(old), to_jsonb(new), 'stage'));

@@ -154,6 +154,7 @@ create table public.conversations (
 	tags text[] not null default '{}' check (internal.each_at_most(tags, 50)),
 	is_important boolean not null default false,
 	ai_agent_active boolean not null default false,
+	ai_handoff_at timestamptz, -- when a person took over from the bot
 	response_channel_id uuid,
 	snoozed_until timestamptz,
 	sla_deadline timestamptz,
@@ -294,9 +295,14 @@ as $$
 begin
 	new.status := upper(new.status);
 	new.direction := upper(new.direction);
+	new.status := case new.status when 'RECEIVED' then 'DELIVERED' else new.status end;
+	new.direction := case new.direction when 'INCOMING' then 'INBOUND' when 'OUTGOING' then 'OUTBOUND' else new.direction end;
 	if tg_op = 'INSERT' then
-		if new.status = 'RECEIVED' then
-			new.status := 'DELIVERED';
+		-- No foreign key: it would be one more look at a busy row per message.
+		if new.channel_account_id is not null and not exists (select from public.channel_accounts a
+				where a.organization_id = new.organization_id and a.id = new.channel_account_id) then
+			raise exception using errcode = 'KT400', message = 'channel_account_id names no channel of this organization',
+				column = 'channel_account_id';
 		end if;
 		select coalesce(new.contact_id, c.contact_id),
 				coalesce(new.channel_account_id, c.response_channel_id, c.channel_account_id)
@@ -352,8 +358,9 @@ begin
 		values (new.organization_id, new.id, new.status, new.error);
 	if inbound then
 		perform internal.emit(new.organization_id, 'message.received', 'message', new.id, internal.message_snapshot(new));
-	elsif new.status = 'SENT' then
-		perform internal.emit(new.organization_id, 'message.sent', 'message', new.id, internal.message_snapshot(new));
+	elsif new.status in ('SENT', 'DELIVERED', 'READ', 'FAILED') then -- told us from outside (API-76)
+		perform internal.emit(new.organization_id, 'message.' || lower(new.status), 'message', new.id,
+			internal.message_snapshot(new));
 	elsif new.status in ('PENDING', 'SCHEDULED') then
 		perform internal.emit(new.organization_id, 'message.queued', 'message', new.id, internal.message_snapshot(new));
 		perform job.enqueue(new.organization_id, 'send_message', new.id::text, jsonb_build_object('message_id', new.id),

@@ -57,11 +57,3 @@ grant execute on function auth.session_end(), auth.me() to authenticated;
 -- kept as it was sent (DEA-84). lib/rest reads these words.
 comment on column public.conversations.status is 'OPEN, PENDING, RESOLVED, CLOSED; compared without regard to case';
 comment on column public.deals.stage is 'Id of a stage of the pipeline; compared without regard to case';
-
-
--- API-19: a key may be kept from reading messages, or from writing them. Users
--- and the programs carry neither claim.
-create policy api_key_reads on public.messages as restrictive for select to authenticated
-	using (coalesce((select (auth.claims() ->> 'can_read_messages')::boolean), true));
-create policy api_key_sends on public.messages as restrictive for insert to authenticated
-	with check (coalesce((select (auth.claims() ->> 'can_send_messages')::boolean), true));

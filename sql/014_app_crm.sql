@@ -143,7 +143,8 @@ as $$
 	(select e.created_at, e.id, 'event', e.type, e.record_type, e.record_id, e.actor_id, null, e.data ->> 'title',
 			internal.timeline_changes(e.changes, e.data)
 		from internal.timeline_related(of_kind, of_id) r cross join lateral (
-			select * from public.events e
+			select e.created_at, e.id, e.type, e.record_type, e.record_id, e.actor_id, e.data, e.changes
+			from public.events e
 			where e.organization_id = auth.org() and e.record_type = r.t and e.record_id = r.i
 				and e.type not in ('note.created', 'contact.assigned', 'deal.assigned', 'deal.stage.changed')
 				and (e.type not in ('contact.updated', 'company.updated', 'deal.updated') or e.changes is not null)

@@ -5,5 +5,6 @@ worker_kontor_worker_SOURCES = \
 	worker/main.c \
 	worker/messages.c \
 	worker/table.c \
+	worker/takeover.c \
 	worker/webhook.c \
 	worker/worker.h

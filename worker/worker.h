@@ -5,6 +5,7 @@
  * table.c     the table of handlers
  * messages.c  inbound, send_message, fetch_media: tasks of lib/channel
  * webhook.c   deliveries to endpoints
+ * takeover.c  tells a channel's own bot that a person has taken over
  * mail.c      mail through the installation's relay
  * booking_mail.c  writes the mails about a booking
  *
@@ -36,6 +37,7 @@ const struct job_handler *worker_handlers(size_t *n);
 
 void message_start(struct job *j);
 void webhook_start_all(struct job *const *jobs, size_t n);
+void takeover_start(struct job *j);
 void mail_start(struct job *j);
 void booking_mail_start(struct job *j);
 

@@ -3,7 +3,26 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/main.c \
 	fcgi/api/auth/token.c \
 	fcgi/api/auth/user.c \
+	fcgi/api/crm/crm.h \
+	fcgi/api/crm/entities.c \
+	fcgi/api/crm/records.c \
+	fcgi/api/crm/sql.c \
+	fcgi/api/functions/bot_control.c \
+	fcgi/api/functions/facebook_oauth.c \
+	fcgi/api/functions/insert_message.c \
+	fcgi/api/functions/mobile_call.c \
+	fcgi/api/functions/mobile_contacts.c \
+	fcgi/api/functions/send_message.c \
+	fcgi/api/functions/service_monitoring.c \
+	fcgi/api/functions/generate_api_key.c \
 	fcgi/api/health.c \
 	fcgi/api/rest.c \
 	fcgi/api/auth.def fcgi/api/functions.def \
+	fcgi/api/function.c fcgi/api/function.h \
+	fcgi/api/functions/create_deals_bulk.c \
+	fcgi/api/functions/create_lead.c \
+	fcgi/api/functions/duplicates.c \
+	fcgi/api/functions/import_contacts_bulk.c \
+	fcgi/api/functions/rows.c fcgi/api/functions/rows.h \
+	fcgi/api/functions/search.c \
 	fcgi/api/routes.c fcgi/api/routes.h

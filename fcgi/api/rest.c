@@ -92,5 +92,10 @@ enum status rest_proxy(struct http_request *rq, struct http_response *rs, struct
 		e->hint = SV("Use /functions/v1/rest-api-proxy/<table>?<query>");
 		return e->status;
 	}
+	if (sv_starts(rq->api_key, SV("ck_live_"))) {
+		err_set(e, rq->arena, ST_BAD_KEY, "Invalid or expired API key");
+		e->hint = SV("ck_live_ keys are for /api/v1; send a cg_ key here");
+		return e->status;
+	}
 	return serve(rq, rs, REST_PROXY, e);
 }

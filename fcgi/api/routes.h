@@ -11,6 +11,10 @@ extern const struct http_route api_routes[];
 
 /* Bodies of functions without files. */
 #define FORM_MAX (64 * 1024)
+/* A message: 65536 characters, in JSON up to six bytes for each. */
+#define MESSAGE_MAX (512 * 1024)
+/* A recording of 50 MB with the form around it. */
+#define RECORDING_FORM_MAX (51 * 1024 * 1024)
 /* Rows in bulk: of tables, imports, batches. */
 #define ROWS_MAX (10 * 1024 * 1024)
 

@@ -9,7 +9,9 @@ fcgi_app_kontor_app_SOURCES = \
 
 # One file per page, in order of the alphabet.
 fcgi_app_kontor_app_SOURCES += \
+	fcgi/app/pages/access.c \
 	fcgi/app/pages/api_keys.c \
+	fcgi/app/pages/audit.c \
 	fcgi/app/pages/booking.c \
 	fcgi/app/pages/booking_form.c \
 	fcgi/app/pages/bookings.c \

@@ -68,7 +68,13 @@ http_handler pipeline_delete;
 
 /* pages/settings.c, api_keys.c, webhooks.c, webhook_log.c */
 http_handler settings_page, profile_page, profile_save;
-http_handler keys_page, key_create, key_revoke;
+http_handler keys_page, key_create, key_edit, key_save, key_revoke;
+/* pages/custom_fields.c, audit.c, access.c, history.c */
+http_handler fields_page, field_new, field_create, field_edit, field_save, field_hide;
+http_handler audit_page, audit_export;
+http_handler sessions_page, session_end;
+http_handler addresses_page, address_add, address_remove, address_keys;
+http_handler history_page, history_commit, history_restore;
 http_handler webhooks_page, webhook_new, webhook_create, webhook_edit, webhook_save;
 http_handler webhook_delete, webhook_test, webhook_test_result, webhook_again;
 http_handler webhook_log_page, webhook_log_entry;

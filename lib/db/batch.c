@@ -135,39 +135,50 @@ static void identify(struct db_batch *b, const char *sql, size_t n, const struct
 	b->first = b->n;
 }
 
+void db_remote(struct db_batch *b, struct sv addr)
+{
+	assert(!b->identified);
+	b->remote = addr;
+}
+
+/* The address first: what judges the credential may ask for it. */
+#define AS(call) "select set_config('kontor.addr', coalesce($1, ''), true), set_config('role', " call ", true)"
+
 void db_as_session(struct db_batch *b, struct sv session_token)
 {
-	struct db_value hash = DB_S(crypto_token_hash(b->arena, session_token));
+	struct db_value params[] = { DB_S(b->remote),
+				     DB_S(crypto_token_hash(b->arena, session_token)) };
 
-	identify(b, "select set_config('role', auth.begin_session($1), true)", 1, &hash);
+	identify(b, AS("auth.begin_session($2)"), 2, params);
 }
 
 void db_as_api_key(struct db_batch *b, struct sv api_key, struct sv remote_addr)
 {
-	struct db_value params[] = { DB_S(crypto_token_hash(b->arena, api_key)),
-				     DB_S(remote_addr) };
+	struct db_value params[] = { DB_S(remote_addr),
+				     DB_S(crypto_token_hash(b->arena, api_key)) };
 
-	identify(b, "select set_config('role', auth.begin_api_key($1, $2), true)", 2, params);
+	identify(b, AS("auth.begin_api_key($2, $1)"), 2, params);
 }
 
 void db_as_claims(struct db_batch *b, struct sv claims_json)
 {
-	struct db_value claims = DB_S(claims_json);
+	struct db_value params[] = { DB_S(b->remote), DB_S(claims_json) };
 
-	identify(b, "select set_config('role', auth.begin_claims($1::text), true)", 1, &claims);
+	identify(b, AS("auth.begin_claims($2::text)"), 2, params);
 }
 
 void db_as_system(struct db_batch *b, struct sv organization_id)
 {
-	struct db_value organization = DB_S(organization_id);
+	struct db_value params[] = { DB_S(b->remote), DB_S(organization_id) };
 
-	identify(b, "select set_config('role', auth.begin_system($1::uuid), true)", 1,
-		 &organization);
+	identify(b, AS("auth.begin_system($2::uuid)"), 2, params);
 }
 
 void db_as_public(struct db_batch *b)
 {
-	identify(b, "select set_config('role', 'anon', true)", 0, NULL);
+	struct db_value params[] = { DB_S(b->remote) };
+
+	identify(b, AS("'anon'"), 1, params);
 }
 
 void db_as(struct db_batch *b, const char *sql, size_t n, const struct db_value *params)
@@ -177,7 +188,9 @@ void db_as(struct db_batch *b, const char *sql, size_t n, const struct db_value 
 
 void db_as_self(struct db_batch *b)
 {
-	identify(b, NULL, 0, NULL);
+	struct db_value params[] = { DB_S(b->remote) };
+
+	identify(b, b->remote.n ? "select set_config('kontor.addr', $1, true)" : NULL, 1, params);
 }
 
 void db_stream(struct db_batch *b, int stmt, db_row_fn *row, void *arg)

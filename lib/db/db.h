@@ -86,6 +86,9 @@ struct db_batch *db_batch(struct db *db, struct arena *a);
 /* The arena that it was made in, where its results are. */
 struct arena *db_arena(const struct db_batch *b);
 
+/* Where the request comes from, for what is written down about it (setting
+ * kontor.addr, read by triggers); before db_as_*. */
+void db_remote(struct db_batch *b, struct sv addr);
 /* Who asks. Exactly one of these comes first. Tokens go to the database as
  * their SHA-256 only. */
 void db_as_session(struct db_batch *b, struct sv session_token);

@@ -23,6 +23,7 @@ static const struct {
 	{ "28000", ST_UNAUTHENTICATED, THEIRS, NULL },
 	{ "28P01", ST_UNAUTHENTICATED, OURS, NULL },
 	{ "42501", ST_FORBIDDEN, OURS, NULL },
+	{ "25006", ST_FORBIDDEN, OURS, "This key may read, but change nothing" },
 	{ "23505", ST_CONFLICT, RULE, "This clashes with an existing record" },
 	{ "23503", ST_CONFLICT, RULE,
 	  "This points to a record that does not exist, or is still used by another" },
@@ -48,7 +49,9 @@ static const struct {
 
 struct sv error_field(struct arena *a, const PGresult *r, int field)
 {
-	return arena_sv(a, sv_from(PQresultErrorField(r, field)));
+	const char *text = PQresultErrorField(r, field);
+
+	return text ? arena_sv(a, sv_from(text)) : SV_NONE;
 }
 
 /* KT404 and the like: raised by our own SQL, for the user, in its words. */

@@ -100,6 +100,7 @@ struct db_batch {
 	struct db *db;
 	struct arena *arena;
 	bool identified, ran, hold;
+	struct sv remote; /* address of who asks; absent when there is none */
 	struct err bad; /* refused before sending */
 	struct statement *statements;
 	size_t n, size;

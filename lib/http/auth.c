@@ -37,6 +37,12 @@ static enum status check_api_key(struct http_request *rq, struct err *e)
 
 	if (!key.n && is_api_key(rq->bearer))
 		key = rq->bearer;
+	/* A key works on its own API alone (crm-api.md, open points). */
+	if (sv_starts(key, SV("ck_live_"))) {
+		err_set(e, rq->arena, ST_BAD_KEY, "Invalid or expired API key");
+		e->hint = SV("ck_live_ keys are for /api/v1/; send a cg_ key here");
+		return e->status;
+	}
 	if (key.n) {
 		rq->api_key = key;
 		return ST_OK;
@@ -45,6 +51,19 @@ static enum status check_api_key(struct http_request *rq, struct err *e)
 		return open_jwt(rq, rq->bearer, e);
 	err_set(e, rq->arena, ST_UNAUTHENTICATED, "Missing authentication");
 	e->hint = SV("Send the header X-API-Key, or Authorization: Bearer with an access token");
+	return e->status;
+}
+
+/* CAP-3 */
+static enum status check_crm_key(struct http_request *rq, struct err *e)
+{
+	if (sv_starts(rq->bearer, SV("ck_live_"))) {
+		rq->api_key = rq->bearer;
+		return ST_OK;
+	}
+	err_set(e, rq->arena, rq->bearer.n ? ST_BAD_KEY : ST_UNAUTHENTICATED,
+		rq->bearer.n ? "Invalid or expired API key" : "Missing API key");
+	e->hint = SV("Send Authorization: Bearer ck_live_..., from Settings, API Keys");
 	return e->status;
 }
 
@@ -79,6 +98,8 @@ enum status http_auth_check(struct http_request *rq, struct err *e)
 		return check_staff(rq, e);
 	case HTTP_API_KEY:
 		return check_api_key(rq, e);
+	case HTTP_CRM_KEY:
+		return check_crm_key(rq, e);
 	case HTTP_BEARER:
 		return check_bearer(rq, e);
 	}

@@ -74,7 +74,8 @@ static enum status read_body(struct http_request *rq, const struct http_input *i
 
 static bool takes_other_origins(const struct http_route *r)
 {
-	return r && (r->auth == HTTP_API_KEY || r->auth == HTTP_BEARER || r->flags & HTTP_CORS);
+	return r && (r->auth == HTTP_API_KEY || r->auth == HTTP_BEARER ||
+		     r->auth == HTTP_CRM_KEY || r->flags & HTTP_CORS);
 }
 
 static void allow_other_origins(struct http_response *rs)

@@ -38,7 +38,8 @@ enum http_method {
 enum http_auth {
 	HTTP_PUBLIC,  /* nobody in particular */
 	HTTP_STAFF,   /* cookie kontor_session; without one, pages go to /login */
-	HTTP_API_KEY, /* X-API-Key: cg_... or Authorization: Bearer <jwt or key> */
+	HTTP_API_KEY, /* X-API-Key: cg_... or Authorization: Bearer <jwt or cg_ key> */
+	HTTP_CRM_KEY, /* Authorization: Bearer ck_live_..., and nothing else */
 	HTTP_BEARER   /* apikey header or parameter, and Authorization: Bearer <jwt>;
 		       * without the latter the apikey has to be the JWT */
 };
@@ -49,7 +50,7 @@ enum http_flags {
 	HTTP_CSRF = 1,
 	HTTP_JSON_ERR = 2, /* errors as JSON though the program serves pages */
 	/* Pages of any origin may call; always so with HTTP_API_KEY and
-	 * HTTP_BEARER, whose credentials a browser never adds by itself. */
+	 * HTTP_BEARER and HTTP_CRM_KEY, whose credentials a browser never adds by itself. */
 	HTTP_CORS = 4
 };
 

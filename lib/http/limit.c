@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define LAYOUT (0x6b6c696dULL << 32 | 1)
-#define SLOTS (1u << 16)
+#define SLOTS (1u << 18)
 /* Places where a key may stand. */
 #define PROBES 8
 
@@ -71,6 +71,18 @@ uint64_t limit_key(struct sv kind, struct sv id)
 	return h ? h : 1;
 }
 
+/* The key's own slot, or NULL. */
+static struct slot *slot_find(uint64_t key)
+{
+	for (unsigned i = 0; i < PROBES; i++) {
+		struct slot *s = &table->slots[(key + i) % SLOTS];
+
+		if (atomic_load_explicit(&s->key, memory_order_relaxed) == key)
+			return s;
+	}
+	return NULL;
+}
+
 /* The key's own slot; else a free one or the one whose window is oldest,
  * which is then the key's. Two who take it at once count together. */
 static struct slot *slot_of(uint64_t key)
@@ -118,4 +130,22 @@ bool limit_take(uint64_t key, int64_t limit, int64_t seconds, int64_t now,
 							memory_order_relaxed));
 	out->remaining = limit - (int64_t)count - 1;
 	return true;
+}
+
+void limit_note(uint64_t key, uint32_t value, int64_t now)
+{
+	if (!table)
+		limit_open();
+	atomic_store_explicit(&slot_of(key)->state, (uint64_t)(now / 60) << 32 | value,
+			      memory_order_relaxed);
+}
+
+bool limit_noted(uint64_t key, uint32_t *value, int64_t *minute)
+{
+	struct slot *s = table ? slot_find(key) : NULL;
+	uint64_t state = s ? atomic_load_explicit(&s->state, memory_order_relaxed) : 0;
+
+	*value = (uint32_t)state;
+	*minute = (int64_t)(state >> 32);
+	return state != 0;
 }

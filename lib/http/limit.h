@@ -36,4 +36,9 @@ struct limit_state {
 bool limit_take(uint64_t key, int64_t limit, int64_t seconds, int64_t now,
 		struct limit_state *out);
 
+/* A number that the processes tell each other about a key, and the minute in
+ * which they did; false when none is known. */
+void limit_note(uint64_t key, uint32_t value, int64_t now);
+bool limit_noted(uint64_t key, uint32_t *value, int64_t *minute);
+
 #endif

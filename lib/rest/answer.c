@@ -6,6 +6,17 @@
 
 /* ---- how many ------------------------------------------------------------------- */
 
+static int64_t rows_of(const struct rest_plan *p, const struct db_batch *b, const struct asked *q)
+{
+	int64_t n = 0;
+
+	if (p->media.counted)
+		return sv_to_i64(db_get(b, q->main, 0, 1), &n) ? n : 0;
+	if (p->answer == REST_ROWS)
+		return (int64_t)db_rows(b, q->main);
+	return db_affected(b, q->main);
+}
+
 int64_t answer_total(const struct rest_plan *p, const struct db_batch *b, const struct asked *q)
 {
 	int64_t n = -1, planned;
@@ -18,20 +29,9 @@ int64_t answer_total(const struct rest_plan *p, const struct db_batch *b, const 
 		planned = rest_planned_rows(db_get(b, q->estimate, 0, 0));
 		return planned > n ? planned : n;
 	}
-	if (q->count < 0 && p->counted && p->method != HTTP_GET)
-		n = db_affected(b, q->main);
+	if (q->count < 0 && p->counted && (p->call || p->method != HTTP_GET))
+		n = rows_of(p, b, q);
 	return n;
-}
-
-static int64_t rows_of(const struct rest_plan *p, const struct db_batch *b, const struct asked *q)
-{
-	int64_t n = 0;
-
-	if (p->media.counted)
-		return sv_to_i64(db_get(b, q->main, 0, 1), &n) ? n : 0;
-	if (p->answer == REST_ROWS)
-		return (int64_t)db_rows(b, q->main);
-	return db_affected(b, q->main);
 }
 
 /* "0-24/3573", with * for what is not known. */

@@ -35,6 +35,14 @@ static void add_name(struct tree *t, struct body *b, struct sv name)
 	b->names[b->n++] = name;
 }
 
+static enum status bad_columns(struct tree *t)
+{
+	parse_fail(t, "\"failed to parse columns parameter (%.*s)\" (line 1, column 1)",
+		   SV_ARG(t->columns));
+	t->e->details = SV("unexpected end of input expecting field name (* or [a..z0..9_$])");
+	return t->e->status;
+}
+
 enum status body_names(struct tree *t, struct sv text, struct body *b)
 {
 	while (sv_present(text)) {
@@ -43,8 +51,7 @@ enum status body_names(struct tree *t, struct sv text, struct body *b)
 		if (name.n >= 2 && name.p[0] == '"' && name.p[name.n - 1] == '"')
 			name = sv_make(name.p + 1, name.n - 2);
 		if (!name.n)
-			return parse_fail(t, "\"failed to parse columns parameter (%.*s)\"",
-					  SV_ARG(t->columns));
+			return bad_columns(t);
 		add_name(t, b, name);
 	}
 	return ST_OK;
@@ -68,6 +75,8 @@ static enum status load(struct tree *t, struct sv text, json_t **out)
 		return ST_OK;
 	}
 	body_fail(t, "Empty or invalid json");
+	if (t->options->strict)
+		return t->e->status;
 	if (!text.n)
 		t->e->hint = SV("Put the values as a JSON object into the body of the request");
 	else

@@ -118,6 +118,8 @@ enum status rest_compile(const struct rest_schema *s, const struct rest_options 
 	plan->answer = in->method == HTTP_GET ? REST_ROWS : t.answer;
 	plan->counted = t.counted;
 	plan->table = t.root->name;
+	if (in->method == HTTP_PUT && check_put(&t))
+		return e->status;
 	if (bind_tree(&t) || (t.function ? compile_call(&t, plan) : compile_method(&t, plan)))
 		return e->status;
 	prefer_apply(&t, plan);

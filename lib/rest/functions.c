@@ -24,7 +24,7 @@ static const char functions_sql[] =
 	" rn.nspname, rc.relname, p.pronargs, p.pronargdefaults,"
 	" a.name, a.mode, " ARGUMENT_TYPE ", case t.typtype when 'd' then t.typbasetype else t.oid end,"
 	" t.typcategory, " AS_JSON ", p.oid,"
-	" (select " AS_JSON " from pg_type t where t.oid = p.prorettype), rc.oid"
+	" (select t.typname = 'record' or " AS_JSON " from pg_type t where t.oid = p.prorettype), rc.oid"
 	" from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
 	" join pg_type r on r.oid = p.prorettype"
 	" left join pg_type rb on rb.oid = r.typbasetype"

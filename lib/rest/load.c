@@ -16,17 +16,24 @@ static const char columns_sql[] =
 	"	1186, 25, 1043, 1042, 18, 19, 869, 650))"
 	"	or t.oid >= 16384 and exists (select from pg_cast x where x.castsource = t.oid and x.castmethod = 'f'"
 	"		and x.casttarget = 'json'::regtype),"
-	" coalesce(case when a.attidentity <> '' then null when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end, ''),"
+	/* An identity's default is its sequence; a column's goes before its domain's. */
+	" coalesce(case when a.attidentity <> '' then (select format('nextval(%L)', x.objid::regclass) from pg_depend x"
+	"		where x.classid = 'pg_class'::regclass and x.refclassid = 'pg_class'::regclass and x.refobjid = c.oid"
+	"		and x.refobjsubid = a.attnum and x.deptype = 'i' and a.attidentity = 'd')"
+	"	when a.attgenerated = '' then coalesce(pg_get_expr(d.adbin, d.adrelid), pg_get_expr(t.typdefaultbin, 0)) end, ''),"
 	" coalesce(col_description(c.oid, a.attnum), ''),"
 	" $2::name is null or has_column_privilege($2::name, c.oid, a.attnum, 'select'),"
 	" c.oid, a.attnum, c.relkind in ('v', 'm'),"
-	/* What a domain says of its form: implicit casts to JSON and from text. */
+	/* What a domain says of its form: implicit casts to JSON, from text and from JSON. */
 	" (select quote_ident(y.nspname) || '.' || quote_ident(f.proname) from pg_cast x"
 	"	join pg_proc f on f.oid = x.castfunc join pg_namespace y on y.oid = f.pronamespace"
 	"	where t.typtype = 'd' and x.castsource = t.oid and x.casttarget = 'json'::regtype and x.castcontext = 'i'),"
 	" (select quote_ident(y.nspname) || '.' || quote_ident(f.proname) from pg_cast x"
 	"	join pg_proc f on f.oid = x.castfunc join pg_namespace y on y.oid = f.pronamespace"
-	"	where t.typtype = 'd' and x.casttarget = t.oid and x.castsource = 'text'::regtype and x.castcontext = 'i')"
+	"	where t.typtype = 'd' and x.casttarget = t.oid and x.castsource = 'text'::regtype and x.castcontext = 'i'),"
+	" (select quote_ident(y.nspname) || '.' || quote_ident(f.proname) from pg_cast x"
+	"	join pg_proc f on f.oid = x.castfunc join pg_namespace y on y.oid = f.pronamespace"
+	"	where t.typtype = 'd' and x.casttarget = t.oid and x.castsource = 'json'::regtype and x.castcontext = 'i')"
 	" from pg_class c join pg_namespace n on n.oid = c.relnamespace"
 	" join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
 	" join pg_type t on t.oid = a.atttypid"
@@ -61,6 +68,7 @@ static void load_columns(struct rest_schema *s, struct rows r)
 		c->number = (int)number(&r, 12);
 		c->to_json = arena_sv(s->arena, cell(&r, 14));
 		c->from_text = arena_sv(s->arena, cell(&r, 15));
+		c->from_json = arena_sv(s->arena, cell(&r, 16));
 	}
 }
 

@@ -27,8 +27,8 @@ static const struct preference known[] = {
 	PREFERENCE("count=exact", PREFER_COUNT, EXACT),
 	PREFERENCE("count=planned", PREFER_COUNT, PLANNED),
 	PREFERENCE("count=estimated", PREFER_COUNT, ESTIMATED),
-	PREFERENCE("tx=commit", PREFER_TX, REST_TX_COMMIT),
-	PREFERENCE("tx=rollback", PREFER_TX, REST_TX_ROLLBACK),
+	PREFERENCE("tx=commit", PREFER_TX, 0),
+	PREFERENCE("tx=rollback", PREFER_TX, 0),
 	PREFERENCE("handling=strict", PREFER_HANDLING, STRICT),
 	PREFERENCE("handling=lenient", PREFER_HANDLING, LENIENT),
 };
@@ -150,5 +150,4 @@ void prefer_apply(const struct tree *t, struct rest_plan *plan)
 		    sv_from(arena_printf(t->arena, "%lld", (long long)p->max_affected)));
 	plan->applied = arena_sv(t->arena, buf_sv(&b));
 	plan->timezone = p->timezone;
-	plan->tx = (enum rest_tx)chosen(p, PREFER_TX);
 }

@@ -95,11 +95,12 @@ static void server_words(struct db_batch *b, struct err *e)
 static bool raised_status(struct db_batch *b, struct err *e)
 {
 	struct sv state = db_sqlstate(b);
-	int64_t http;
+	int64_t http = 500;
 
-	if (state.n != 5 || !sv_starts(state, SV("PT")) || !digits(sv_skip(state, 2)))
+	if (!sv_starts(state, SV("PT")))
 		return false;
-	sv_to_i64(sv_skip(state, 2), &http);
+	if (digits(sv_skip(state, 2)))
+		sv_to_i64(sv_skip(state, 2), &http);
 	*e = (struct err){ .status = ST_BAD_INPUT, .code = state, .http = (int)http };
 	server_words(b, e);
 	return true;
@@ -264,7 +265,9 @@ static enum status in_words(const struct rest_plan *p, const struct rest_input *
 	e->code = state;
 	if (text.n)
 		e->message = text;
-	if (sv_eq(state, SV("23502")) && e->field.n) /* DEA-74 */
+	if (sv_eq(state, SV("25006")) && p->read_only)
+		e->status = ST_BAD_METHOD;
+	else if (sv_eq(state, SV("23502")) && e->field.n) /* DEA-74 */
 		e->message =
 			sv_from(arena_printf(db_arena(b), "%.*s is required", SV_ARG(e->field)));
 	else if (sv_eq(state, SV("23514")))

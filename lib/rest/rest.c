@@ -95,6 +95,14 @@ static struct sv profile(const struct http_request *rq)
 	return http_header(rq, reads ? "Accept-Profile" : "Content-Profile");
 }
 
+/* Of HEAD it says nothing, by RFC 9110. */
+static struct sv range(const struct http_request *rq)
+{
+	bool head = sv_eq(http_env(rq, "REQUEST_METHOD"), SV("HEAD"));
+
+	return head ? SV_NONE : http_header(rq, "Range");
+}
+
 static struct rest_input input(const struct rest_call *call, struct http_request *rq)
 {
 	return (struct rest_input){
@@ -106,7 +114,7 @@ static struct rest_input input(const struct rest_call *call, struct http_request
 		.content_type = rq->content_type,
 		.accept = http_header(rq, "Accept"),
 		.prefer = http_header(rq, "Prefer"),
-		.range = http_header(rq, "Range"),
+		.range = range(rq),
 		.profile = profile(rq),
 	};
 }
@@ -190,7 +198,7 @@ static void ask_all(const struct rest *r, const struct rest_plan *p, bool stream
 	*q = (struct asked){
 		.count = -1, .estimate = -1, .inserted = -1, .before = -1, .settings = -1
 	};
-	if (r->options->read_only && (p->method == HTTP_GET || p->read_only))
+	if (p->read_only || (r->options->read_only && p->method == HTTP_GET))
 		db_add(b, "select set_config('transaction_read_only', 'on', true)");
 	if (p->timezone.n)
 		db_add(b, "select set_config('timezone', $1, true)", DB_S(p->timezone));

@@ -97,7 +97,7 @@ enum status rest_ready(struct rest *r, struct db *db, struct arena *a, struct er
 
 /*
  * The whole of a request: b has the identity and nothing else yet. Serves
- * GET, POST, PATCH and DELETE; other methods are 405.
+ * GET, POST, PUT, PATCH and DELETE; other methods are 405.
  */
 enum status rest_handle(struct rest *r, const struct rest_call *call, struct http_request *rq,
 			struct http_response *rs, struct db_batch *b, struct err *e) WARN_UNUSED;
@@ -141,9 +141,6 @@ enum rest_shape {
 	REST_LIST    /* of bare values */
 };
 
-/* Prefer: tx=, where rest_options.tx_override allows it. */
-enum rest_tx { REST_TX_DEFAULT, REST_TX_COMMIT, REST_TX_ROLLBACK };
-
 struct rest_statement {
 	struct sv sql;
 	struct db_value *params;
@@ -167,8 +164,7 @@ struct rest_plan {
 	bool single;           /* the function gives exactly one value or row */
 	bool counted;          /* Prefer: count=... */
 	bool read_only;        /* the transaction must not write */
-	bool checked;          /* main refuses a wrong number of rows; see rest_check */
-	enum rest_tx tx;
+	bool checked;          /* main refuses a wrong number of rows; see sql_expect */
 	struct sv timezone;    /* to be set before main, or empty */
 	struct sv applied;     /* Preference-Applied */
 	struct sv table;       /* for Location */

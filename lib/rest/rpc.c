@@ -130,36 +130,47 @@ static enum status json_arguments(struct tree *t)
 	return ST_OK;
 }
 
-static bool is_raw(struct sv type)
+static enum status csv_arguments(struct tree *t)
 {
-	return sv_starts(type, SV("text/plain")) || sv_starts(type, SV("text/xml")) ||
-	       sv_starts(type, SV("application/octet-stream"));
+	struct call *c = t->call;
+	struct body b;
+
+	if (body_read(t, &b))
+		return t->e->status;
+	c->json = c->array = true;
+	c->text = b.text;
+	c->names = b.names;
+	c->n = b.n;
+	return ST_OK;
+}
+
+static void columns_named(struct tree *t)
+{
+	struct body columns = { 0 };
+
+	for (size_t i = 0; i < t->in->query->n; i++) {
+		if (!sv_eq(t->in->query->v[i].name, SV("columns")) ||
+		    body_names(t, t->in->query->v[i].value, &columns))
+			continue;
+		t->call->names = columns.names;
+		t->call->n = columns.n;
+	}
 }
 
 static enum status post_arguments(struct tree *t)
 {
 	struct sv type = t->in->content_type;
-	struct body columns = { 0 };
 
 	if (sv_starts(type, SV("application/x-www-form-urlencoded")))
 		return form_arguments(t);
-	t->call->raw = is_raw(type);
+	if (sv_starts(type, SV("text/csv")))
+		return csv_arguments(t);
+	t->call->raw = type.n && sv_find(type, SV("json")) < 0;
 	if (t->call->raw)
 		return ST_OK;
-	if (type.n && sv_find(type, SV("json")) < 0)
-		return body_fail(t, arena_printf(t->arena, "Content-Type not acceptable: %.*s",
-						 SV_ARG(type)));
-	if (json_arguments(t))
-		return t->e->status;
-	for (size_t i = 0; i < t->in->query->n; i++) {
-		if (!sv_eq(t->in->query->v[i].name, SV("columns")))
-			continue;
-		if (body_names(t, t->in->query->v[i].value, &columns))
-			return t->e->status;
-		t->call->names = columns.names;
-		t->call->n = columns.n;
-	}
-	return ST_OK;
+	if (!json_arguments(t))
+		columns_named(t);
+	return t->e->status;
 }
 
 /* ---- which function ------------------------------------------------------------- */
@@ -201,13 +212,13 @@ static bool takes_body(const struct tree *t, const struct rest_function *f)
 	if (t->in->method != HTTP_POST || !f->unnamed)
 		return false;
 	type = f->arguments[0].type;
-	if (t->call->json)
+	if (t->call->json && !sv_starts(sent, SV("text/csv")))
 		return sv_eq(type, SV("json")) || sv_eq(type, SV("jsonb"));
 	if (sv_starts(sent, SV("text/plain")))
 		return sv_eq(type, SV("text"));
 	if (sv_starts(sent, SV("text/xml")))
 		return sv_eq(type, SV("xml"));
-	return t->call->raw && sv_eq(type, SV("bytea"));
+	return sv_starts(sent, SV("application/octet-stream")) && sv_eq(type, SV("bytea"));
 }
 
 static void add_signature(struct buf *b, const struct rest_function *f)
@@ -281,21 +292,22 @@ static struct sv argument_list(struct tree *t, const struct rest_function *f)
 static void suggest(struct tree *t, struct sv name, struct sv sent,
 		    struct rest_function *const *f, size_t n)
 {
-	struct sv *lists, nearest, no = SV_NONE;
+	struct sv *lists = ARENA_ARRAY(t->arena, n + 1, struct sv), nearest;
 
+	for (size_t i = 0; i < n; i++)
+		lists[i] = argument_list(t, f[i]);
 	if (!n) {
-		nearest = rest_function_nearest(t->schema, t->schema_name, name);
-		name = nearest;
+		name = rest_function_nearest(t->schema, t->schema_name, name);
+		nearest = name;
+	} else if (n == 1 && !t->options->strict) {
+		nearest = lists[0]; /* what else could be meant */
 	} else {
-		lists = ARENA_ARRAY(t->arena, n, struct sv);
-		for (size_t i = 0; i < n; i++)
-			lists[i] = argument_list(t, f[i]);
-		nearest = n == 1 ? lists[0] : rest_name_nearest(lists, n, sent);
+		nearest = rest_name_nearest(lists, n, sent);
 	}
 	if (nearest.n)
 		t->e->hint = sv_from(arena_printf(
 			t->arena, "Perhaps you meant to call the function %.*s.%.*s%.*s",
-			SV_ARG(t->schema_name), SV_ARG(name), SV_ARG(n ? nearest : no)));
+			SV_ARG(t->schema_name), SV_ARG(name), n ? (int)nearest.n : 0, nearest.p));
 }
 
 static const char *unnamed_kind(const struct tree *t)
@@ -307,6 +319,7 @@ static const char *unnamed_kind(const struct tree *t)
 	return sv_starts(type, SV("text/plain"))	       ? "text" :
 	       sv_starts(type, SV("text/xml"))		       ? "xml" :
 	       sv_starts(type, SV("application/octet-stream")) ? "bytea" :
+	       sv_starts(type, SV("text/csv"))		       ? NULL :
 	       t->call->json				       ? "json/jsonb" :
 								 NULL;
 }
@@ -467,14 +480,17 @@ static void add_call(struct tree *t, struct sql *q)
 	buf_addc(&q->text, ')');
 }
 
+static bool takes_record(const struct tree *t)
+{
+	return t->call->json && !t->call->whole && t->call->n;
+}
+
 /* json_to_record(...) as a("x" type), to the left of the call. */
-static bool add_record(struct tree *t, struct sql *q)
+static void add_record(struct tree *t, struct sql *q)
 {
 	const struct rest_function *f = t->function;
 	bool first = true;
 
-	if (!t->call->json || t->call->whole || !t->call->n)
-		return false;
 	buf_lit(&q->text, "json_to_record(");
 	sql_param(q, t->call->text);
 	buf_add(&q->text, t->call->array ? SV("::json->0) as a(") : SV("::json) as a("));
@@ -488,27 +504,6 @@ static bool add_record(struct tree *t, struct sql *q)
 		first = false;
 	}
 	buf_addc(&q->text, ')');
-	return true;
-}
-
-/* select fn(...) as v [from record]; of a set: from [record, lateral] fn(...) */
-static void call_scalar(struct tree *t, struct sql *q)
-{
-	const struct rest_function *f = t->function;
-	struct sv head = f->result_as_json ? SV("select to_json(v) as v from ") :
-					     SV("select v from ");
-
-	buf_add(&q->text, head);
-	if (add_record(t, q))
-		buf_lit(&q->text, ", lateral ");
-	if (f->set) {
-		add_call(t, q);
-		buf_lit(&q->text, " as f(v)");
-	} else {
-		buf_lit(&q->text, "(select ");
-		add_call(t, q);
-		buf_lit(&q->text, " as v) as f");
-	}
 }
 
 static int64_t bounded(const struct tree *t, int64_t limit)
@@ -518,11 +513,48 @@ static int64_t bounded(const struct tree *t, int64_t limit)
 	return most && (limit < 0 || limit > most) ? most : limit;
 }
 
+/* select fn(...) as v [from record]; of a set: from [record, lateral] fn(...) */
+/* select fn(...) as v [from record] */
+static void call_scalar(struct tree *t, struct sql *q)
+{
+	bool json = t->function->result_as_json;
+
+	buf_add(&q->text, json ? SV("select to_json(") : SV("select "));
+	add_call(t, q);
+	buf_add(&q->text, json ? SV(") as v") : SV(" as v"));
+	if (!takes_record(t))
+		return;
+	buf_lit(&q->text, " from ");
+	add_record(t, q);
+}
+
+/* select v from (select fn(...) as v [from record]) as f limit ...: a set of
+ * anything, even of records whose columns nobody declared. */
+static void call_scalars(struct tree *t, struct sql *q, struct rest_plan *plan)
+{
+	bool json = t->function->result_as_json;
+
+	plan->limit = bounded(t, t->root->limit);
+	plan->offset = t->root->offset;
+	buf_add(&q->text, json ? SV("select to_json(v) as v from (select ") :
+				 SV("select v from (select "));
+	add_call(t, q);
+	buf_lit(&q->text, " as v");
+	if (takes_record(t)) {
+		buf_lit(&q->text, " from ");
+		add_record(t, q);
+	}
+	buf_lit(&q->text, ") as f");
+	sql_tail(q, t->root, plan->limit, plan->offset);
+}
+
 /* [record, lateral] fn(...) as t0 */
 static void add_rows(struct tree *t, struct sql *q)
 {
-	if (add_record(t, q))
+	if (takes_record(t)) {
+		add_record(t, q);
 		buf_lit(&q->text, ", lateral ");
+	}
 	add_call(t, q);
 	buf_lit(&q->text, " as t0");
 }
@@ -615,7 +647,10 @@ enum status compile_call(struct tree *t, struct rest_plan *plan)
 		call_rows(t, &q, plan);
 		plan->shape = f->set ? t->shape : REST_OBJECT;
 	} else {
-		call_scalar(t, &q);
+		if (f->set)
+			call_scalars(t, &q, plan);
+		else
+			call_scalar(t, &q);
 		plan->shape = f->set && t->shape != REST_OBJECT ? REST_LIST : REST_SCALAR;
 	}
 	check_rows(t, &q, plan);

@@ -406,9 +406,12 @@ struct sv rest_related_nearest(const struct rest_table *t, struct sv name)
 
 struct sv rest_name_nearest(const struct sv *names, size_t n, struct sv name)
 {
-	struct nearest near = nearest_to(name);
+	struct nearest best = nearest_to(name);
 
+	best.distance = NEAR_MAX;
 	for (size_t i = 0; i < n; i++)
-		consider(&near, names[i]);
-	return near.best;
+		consider(&best, names[i]);
+	/* A third of it has to be right. */
+	return 3 * best.distance < 2 * (name.n > best.best.n ? name.n : best.best.n) ? best.best :
+										     SV_NONE;
 }

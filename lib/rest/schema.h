@@ -23,7 +23,8 @@ struct rest_column {
 	bool sealed, any_case;  /* from the comment; see rest.h */
 	int number;             /* pg_attribute.attnum */
 	struct sv call;         /* a computed column: its function, quoted */
-	struct sv to_json, from_text; /* a domain's own casts: functions, quoted */
+	/* A domain's own casts: functions, quoted. */
+	struct sv to_json, from_text, from_json;
 };
 
 struct rest_table;

@@ -326,6 +326,8 @@ void sql_expect(struct sql *q, const char *code, const char *test);
 enum status compile_read(struct tree *t, struct rest_plan *plan);
 enum status compile_insert(struct tree *t, struct rest_plan *plan);
 enum status compile_put(struct tree *t, struct rest_plan *plan);
+/* Whether the filters say which row PUT means; before names are bound. */
+enum status check_put(struct tree *t);
 enum status compile_update(struct tree *t, struct rest_plan *plan);
 enum status compile_delete(struct tree *t, struct rest_plan *plan);
 enum status compile_call(struct tree *t, struct rest_plan *plan);

@@ -155,17 +155,26 @@ static void add_literal(struct sql *q, struct sv text)
 	buf_addc(&q->text, '\'');
 }
 
+/* A domain may have its own form in JSON. */
+static void add_sent(struct sql *q, const struct rest_column *c)
+{
+	buf_addf(&q->text, c->from_json.n ? "%.*s(r.%.*s)" : "%.*sr.%.*s", SV_ARG(c->from_json),
+		 SV_ARG(c->quoted));
+}
+
 /* The value of a column; missing=default: what a row does not have gets the
  * column's default. */
 static void add_value(struct tree *t, struct sql *q, const struct rest_column *c)
 {
 	if (!t->missing_default) {
-		buf_addf(&q->text, "r.%.*s", SV_ARG(c->quoted));
+		add_sent(q, c);
 		return;
 	}
 	buf_lit(&q->text, "case when b.j ? ");
 	add_literal(q, c->name);
-	buf_addf(&q->text, " then r.%.*s else %.*s end", SV_ARG(c->quoted),
+	buf_lit(&q->text, " then ");
+	add_sent(q, c);
+	buf_addf(&q->text, " else %.*s end",
 		 SV_ARG(c->default_sql.n ? c->default_sql : SV("null")));
 }
 
@@ -173,9 +182,12 @@ static void add_value(struct tree *t, struct sql *q, const struct rest_column *c
 static void add_types(struct sql *q, const struct rows *r)
 {
 	buf_lit(&q->text, " as r(");
-	for (size_t i = 0; i < r->n; i++)
-		buf_addf(&q->text, "%s%.*s %.*s", i ? "," : "", SV_ARG(r->columns[i]->quoted),
-			 SV_ARG(r->columns[i]->type));
+	for (size_t i = 0; i < r->n; i++) {
+		const struct rest_column *c = r->columns[i];
+
+		buf_addf(&q->text, "%s%.*s %.*s", i ? "," : "", SV_ARG(c->quoted),
+			 SV_ARG(c->from_json.n ? SV("json") : c->type));
+	}
 	buf_addc(&q->text, ')');
 }
 
@@ -488,7 +500,15 @@ enum status compile_insert(struct tree *t, struct rest_plan *plan)
 static bool is_equality(const struct condition *k)
 {
 	return k->kind == TEST && !k->negate && k->quantity == ONE_VALUE && !k->field.steps &&
-	       !k->other && sv_eq(k->op->name, SV("eq"));
+	       sv_eq(k->op->name, SV("eq"));
+}
+
+static bool is_filtered(const struct tree *t, const struct rest_column *c)
+{
+	for (const struct condition *k = t->root->conditions; k; k = k->next)
+		if (sv_eq(k->field.name, c->name))
+			return true;
+	return false;
 }
 
 /* All columns of the key and nothing else; the scope goes without saying. */
@@ -497,23 +517,18 @@ static bool filters_are_key(const struct tree *t)
 	const struct rest_table *table = t->root->table;
 	const struct rest_column *scope =
 		rest_column_find(table, sv_from(t->options->scope_column));
-	const struct rest_column **list =
-		ARENA_ARRAY(t->arena, table->ncolumns + 1, const struct rest_column *);
-	size_t n = 0;
 
-	for (const struct condition *k = t->root->conditions; k; k = k->next) {
-		if (!is_equality(k) ||
-		    !is_among(table->primary, table->nprimary, k->field.column))
+	for (const struct condition *k = t->root->conditions; k; k = k->next)
+		if (!is_equality(k) || !is_among(table->primary, table->nprimary,
+						 rest_column_find(table, k->field.name)))
 			return false;
-		needed(list, &n, k->field.column);
-	}
-	for (size_t i = 0; i < table->nprimary; i++)
-		if (table->primary[i] != scope && !is_among(list, n, table->primary[i]))
+	for (size_t i = 0; i < table->nprimary && !t->id.n; i++)
+		if (table->primary[i] != scope && !is_filtered(t, table->primary[i]))
 			return false;
 	return table->nprimary > 0;
 }
 
-static enum status check_put(struct tree *t)
+enum status check_put(struct tree *t)
 {
 	if (t->root->limit >= 0 || t->root->offset) {
 		*t->e = (struct err){ .status = ST_BAD_INPUT, .code = SV("PGRST114") };
@@ -541,13 +556,22 @@ static void same_key(struct tree *t, struct sql *q, const struct rows *r)
 	}
 }
 
+static enum status not_one_row(struct tree *t)
+{
+	*t->e = (struct err){ .status = ST_BAD_INPUT, .code = SV("PGRST115") };
+	t->e->message = SV("Payload values do not match URL in primary key column(s)");
+	return t->e->status;
+}
+
 enum status compile_put(struct tree *t, struct rest_plan *plan)
 {
 	struct rows r, keys;
 	struct sql q;
 
-	if (check_put(t) || read_rows(t, &r) || conflict_columns(t, &keys))
+	if (read_rows(t, &r) || conflict_columns(t, &keys))
 		return t->e->status;
+	if (r.body.rows != 1 && !t->options->strict)
+		return not_one_row(t);
 	begin_write(t, plan, &q);
 	add_insert(t, &q, &r);
 	buf_addf(&q.text, " where %s", count_up);

@@ -3,8 +3,8 @@
  *
  * The credential is enough to count by, before anything is asked of the
  * database. What its owner's plan allows, and whose tenant an API key is,
- * comes along with the answer to a first request and is remembered for half a
- * minute by each process; until then the settings of kontor.conf hold.
+ * comes along with the answer to the first request of each minute and is noted
+ * for all processes; before the very first the settings of kontor.conf hold.
  */
 #include "web/internal.h"
 #include "base/clock.h"
@@ -12,8 +12,6 @@
 
 #include <string.h>
 
-#define REMEMBER_S 30
-#define FACTS 1024
 #define MINUTE 60
 #define DAY 86400
 
@@ -22,15 +20,15 @@ enum limit_of { OF_FUNCTIONS, OF_REST, OF_KEY, OF_CRM_MINUTE, OF_CRM_DAY, LIMITS
 static const char *const columns[LIMITS] = { "functions", "rest", "per_key", "crm_minute",
 					     "crm_day" };
 
-/* What is known of a credential. */
-struct facts {
-	uint64_t credential;
-	int64_t until;        /* seconds since 1970 */
-	uint64_t tenant;      /* 0: belongs to none */
-	int64_t limit[LIMITS]; /* -1: as kontor.conf says */
-};
+/* What is noted of a credential: the two halves of its tenant's key, then the
+ * limits, each plus one; 0 is as kontor.conf says. */
+enum { TENANT_HIGH, TENANT_LOW, FIRST_LIMIT, NOTES = FIRST_LIMIT + LIMITS };
 
-static struct facts known[FACTS];
+struct facts {
+	uint64_t tenant; /* 0: belongs to none */
+	int64_t limit[LIMITS]; /* -1: as kontor.conf says */
+	bool fresh; /* noted in this minute */
+};
 
 static int64_t now_s(void)
 {
@@ -44,12 +42,29 @@ static uint64_t credential(const struct http_request *rq)
 	return rq->claims.n ? limit_key(SV("claims"), rq->claims) : 0;
 }
 
-static struct facts *facts_of(const struct http_request *rq)
+static uint64_t note_key(uint64_t credential, int note)
 {
-	uint64_t c = credential(rq);
-	struct facts *f = &known[c % FACTS];
+	return credential + (uint64_t)(note + 1) * 0x9e3779b97f4a7c15;
+}
 
-	return c && f->credential == c && f->until > now_s() ? f : NULL;
+/* NULL when nothing is known of the caller. */
+static const struct facts *facts_of(const struct http_request *rq)
+{
+	struct facts *f = ARENA_NEW(rq->arena, struct facts);
+	uint64_t c = credential(rq);
+	uint32_t v[NOTES];
+	int64_t minute = 0;
+
+	if (!c)
+		return NULL;
+	for (int i = 0; i < NOTES; i++)
+		if (!limit_noted(note_key(c, i), &v[i], &minute))
+			return NULL;
+	f->tenant = (uint64_t)v[TENANT_HIGH] << 32 | v[TENANT_LOW];
+	for (int i = 0; i < LIMITS; i++)
+		f->limit[i] = (int64_t)v[FIRST_LIMIT + i] - 1;
+	f->fresh = minute == now_s() / MINUTE;
+	return f;
 }
 
 /* What holds without an agreement: API-65, and CAP-17's Professional. */
@@ -166,8 +181,12 @@ enum status web_limit_admit(struct http_request *rq, struct err *e)
 void web_limit_ask(struct http_request *rq, struct db_batch *b)
 {
 	struct web_state *st;
+	const struct facts *f;
 
-	if (rq->route->rate == HTTP_RATE_NONE || !credential(rq) || facts_of(rq))
+	if (rq->route->rate == HTTP_RATE_NONE || !credential(rq))
+		return;
+	f = facts_of(rq);
+	if (f && f->fresh)
 		return;
 	/* The keys of the installation are nobody's. */
 	if (!rq->api_key.n && !tenant_of(rq, NULL))
@@ -181,23 +200,27 @@ void web_limit_ask(struct http_request *rq, struct db_batch *b)
 
 void web_limit_learn(struct http_request *rq)
 {
-	struct web_state *st = rq->state;
-	uint64_t c = credential(rq);
-	struct facts *f = &known[c % FACTS];
+	const struct web_state *st = rq->state;
+	uint64_t c = credential(rq), tenant;
 	struct err e = { 0 };
 	struct sv org;
 
 	if (!st || !st->asked || !db_rows(st->asked, st->limits))
 		return;
 	org = db_first(st->asked, st->limits, "organization_id");
-	*f = (struct facts){ .credential = c, .until = now_s() + REMEMBER_S };
-	f->tenant = org.n ? limit_key(SV("tenant"), org) : 0;
-	for (int i = 0; i < LIMITS; i++)
-		if (!sv_to_i64(db_first(st->asked, st->limits, columns[i]), &f->limit[i]))
-			f->limit[i] = -1;
-	if (rq->route->rate == HTTP_RATE_CRM && !st->limit.limit && f->tenant &&
-	    take_crm(rq, f->tenant, f, &e))
-		return; /* this one was let through; the next is not */
+	tenant = org.n ? limit_key(SV("tenant"), org) : 0;
+	limit_note(note_key(c, TENANT_HIGH), (uint32_t)(tenant >> 32), now_s());
+	limit_note(note_key(c, TENANT_LOW), (uint32_t)tenant, now_s());
+	for (int i = 0; i < LIMITS; i++) {
+		int64_t n = -1;
+
+		sv_to_i64(db_first(st->asked, st->limits, columns[i]), &n);
+		limit_note(note_key(c, FIRST_LIMIT + i), (uint32_t)(n + 1), now_s());
+	}
+	/* A key of the CRM's that nobody knew is counted now. */
+	if (rq->route->rate == HTTP_RATE_CRM && !st->limit.limit && tenant &&
+	    take_crm(rq, tenant, facts_of(rq), &e))
+		return;
 }
 
 static void number_header(struct http_request *rq, struct http_response *rs, const char *name,

@@ -15,7 +15,8 @@ static const char *const kept[] = { "Content-Type", "Content-Range", "Location",
 
 static struct sv key_of(const struct http_request *rq)
 {
-	bool api = rq->route->auth == HTTP_API_KEY || rq->route->auth == HTTP_BEARER;
+	bool api = rq->route->auth == HTTP_API_KEY || rq->route->auth == HTTP_BEARER ||
+		   rq->route->auth == HTTP_CRM_KEY;
 
 	return api && rq->method == HTTP_POST ? http_header(rq, "Idempotency-Key") : SV_NONE;
 }

@@ -69,6 +69,7 @@ struct web_state *web_state(struct http_request *rq)
 
 void web_identify(struct http_request *rq, struct db_batch *b)
 {
+	db_remote(b, rq->remote_addr);
 	if (rq->api_key.n)
 		db_as_api_key(b, rq->api_key, rq->remote_addr);
 	else if (rq->claims.n)

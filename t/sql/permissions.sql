@@ -46,17 +46,17 @@ select json_build_object('organization_id', :'org', 'sub', :'agent', 'role', 'au
 
 create temp table settings (what text, sql text, refused text);
 insert into settings values
-	('a key of his own', 'insert into api_keys (name, prefix, key_hash) values (''x'', ''x'', sha256(''rights''))', '42501'),
-	('the name of the organization', 'update organizations set name = name', '0'),
-	('where a channel sends to', 'update channel_accounts set settings = ''{"api_base": "https://x.example"}'' where name = ''Rights''', '0'),
-	('a channel', 'insert into channel_accounts (name, type, external_id) values (''x'', ''TELEGRAM'', ''rights2'')', '42501'),
-	('a webhook', 'insert into webhook_configurations (url, events) values (''https://x.example'', ''{deal.created}'')', '42501'),
-	('a webhook''s end', 'delete from webhook_configurations where url = ''https://hooks.example/rights''', '0'),
-	('a pipeline', 'insert into pipelines (name) values (''Rights'')', '42501');
+	('a key of his own', 'insert into api_keys (name, prefix, key_hash) values (''x'', ''x'', sha256(''rights''))', 'KT403'),
+	('the name of the organization', 'update organizations set name = name', 'KT403'),
+	('where a channel sends to', 'update channel_accounts set settings = ''{"api_base": "https://x.example"}'' where name = ''Rights''', 'KT403'),
+	('a channel', 'insert into channel_accounts (name, type, external_id) values (''x'', ''TELEGRAM'', ''rights2'')', 'KT403'),
+	('a webhook', 'insert into webhook_configurations (url, events) values (''https://x.example'', ''{deal.created}'')', 'KT403'),
+	('a webhook''s end', 'delete from webhook_configurations where url = ''https://hooks.example/rights''', 'KT403'),
+	('a pipeline', 'insert into pipelines (name) values (''Rights'')', 'KT403');
 select is(pg_temp.as_claims(:'agent_claims', sql), refused, format('an agent does not change settings: %s', what)) from settings;
 select isnt(pg_temp.as_claims(:'owner_claims', sql), refused, format('an owner does: %s', what)) from settings;
 select is(pg_temp.as_claims(:'agent_claims', 'select from webhook_logs'), '0', 'SET-57 logs of webhooks are not an agent''s');
-select is(pg_temp.as_claims(:'agent_claims', 'update profiles set first_name = ''x'' where id <> auth.uid()'), '0', 'nobody edits another''s profile');
+select is(pg_temp.as_claims(:'agent_claims', 'update profiles set first_name = ''x'' where id <> auth.uid()'), 'KT403', 'nobody edits another''s profile');
 select is(pg_temp.as_claims(:'agent_claims', 'update profiles set first_name = ''Rita'' where id = auth.uid()'), '1', 'but his own');
 
 -- ---- what providers sent ----------------------------------------------------------
@@ -72,7 +72,7 @@ select is(pg_temp.as_claims(:'key_claims', 'select from events where record_type
 	'API-19 a key without can_read_messages does not find them in the events');
 select isnt(pg_temp.as_claims(:'key_claims', 'select from events'), '0', 'other events it does');
 select isnt(pg_temp.as_claims(:'owner_claims', 'update messages set status = status'), '0', 'there are messages');
-select is(pg_temp.as_claims(:'key_claims', 'update messages set status = status'), '0',
+select is(pg_temp.as_claims(:'key_claims', 'update messages set status = status'), 'KT403',
 	'API-19 without can_send_messages it sends nothing again');
 
 -- ---- tokens ------------------------------------------------------------------------------

@@ -98,6 +98,19 @@ static void test_clock_and_ids(void)
 	ok(uuid_valid(first) && first.p[14] == '7', "UUIDv7");
 	ok(!sv_eq(first, second), "ids differ");
 	ok(!uuid_valid(SV("0190")) && !uuid_valid(SV("g1900000-0000-7000-8000-000000000000")), "no ids");
+	ok(sv_eq(uuid_prefixed(a, "cnt_", SV("00000000-0000-0000-0000-000000000020")),
+		 SV("cnt_00000000000000000000000010")),
+	   "CAP-12 Crockford's base32 behind the prefix");
+	ok(sv_eq(uuid_from_prefixed(a, "cnt_", uuid_prefixed(a, "cnt_", first)), first) &&
+		   uuid_prefixed(a, "cnt_", first).n == 30,
+	   "CAP-12 there and back again");
+	ok(sv_eq(uuid_from_prefixed(a, "x_", SV("x_7zzzzzzzzzzzzzzzzzzzzzzzzz")),
+		 SV("ffffffff-ffff-ffff-ffff-ffffffffffff")),
+	   "CAP-12 small letters too");
+	ok(!sv_present(uuid_from_prefixed(a, "x_", SV("x_8zzzzzzzzzzzzzzzzzzzzzzzzz"))) &&
+		   !sv_present(uuid_from_prefixed(a, "cmp_", uuid_prefixed(a, "cnt_", first))) &&
+		   !sv_present(uuid_from_prefixed(a, "cnt_", SV("cnt_01HX9ZK2P8N3QR"))),
+	   "CAP-12 beyond 128 bits, of another kind, too short: no id");
 	arena_free(a);
 }
 

@@ -52,13 +52,24 @@ static void shared(void)
 	unlink(path);
 }
 
+static void noted(void)
+{
+	uint64_t key = limit_key(SV("test"), SV("noted"));
+	uint32_t value;
+	int64_t minute;
+
+	ok(!limit_noted(key, &value, &minute), "nothing is known of a stranger");
+	limit_note(key, 26, T);
+	ok(limit_noted(key, &value, &minute) && value == 26 && minute == T / 60, "until it is noted");
+}
+
 static void crowded(void)
 {
 	struct limit_state s;
 	char name[32];
 	int wrong = 0;
 
-	for (int i = 0; i < 200000; i++) {
+	for (int i = 0; i < 600000; i++) {
 		int n = snprintf(name, sizeof(name), "caller %d", i);
 
 		wrong += !limit_take(limit_key(SV("crowd"), sv_make(name, (size_t)n)), 1, 60, T, &s);
@@ -70,6 +81,7 @@ int main(void)
 {
 	counts();
 	shared();
+	noted();
 	crowded();
 	return tap_done();
 }

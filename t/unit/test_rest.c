@@ -157,71 +157,91 @@ static const struct row embeds[] = {
 	ROW(HTTP_GET, "contacts", "age=is.seven", NULL, NULL, 0, "400 PGRST100", "", "is takes keywords"),
 };
 
+#define INSERTED "coalesce(nullif(current_setting('rest.inserted',true),'')::int,0)"
+#define UP "set_config('rest.inserted',(" INSERTED "+1)::text,true)<>''"
+#define DOWN "set_config('rest.inserted',(" INSERTED "-1)::text,true)<>''"
+
 static const struct row writes[] = {
 	ROW(HTTP_POST, "deals", "", "{\"title\":\"a\",\"value\":1}", NULL, 0,
 	    "insert into \"public\".\"deals\" as t0(\"title\",\"value\") select r.\"title\",r.\"value\" from"
-	    " json_populate_recordset(null::\"public\".\"deals\",$1::json) as r", "[{\"title\":\"a\",\"value\":1}]",
+	    " json_to_record($1::json) as r(\"title\" text,\"value\" numeric)", "{\"title\":\"a\",\"value\":1}",
 	    "API-45 insert, minimal"),
 	ROW(HTTP_POST, "deals", "select=id", "[{\"title\":\"a\"},{\"title\":\"b\"}]", "return=representation", 0,
 	    "insert into \"public\".\"deals\" as t0(\"title\") select r.\"title\" from"
-	    " json_populate_recordset(null::\"public\".\"deals\",$1::json) as r returning t0.\"id\"",
+	    " json_to_recordset($1::json) as r(\"title\" text) returning t0.\"id\"",
 	    "[{\"title\":\"a\"},{\"title\":\"b\"}]", "insert of several, with what is selected"),
 	ROW(HTTP_POST, "deals", "select=id,contacts(id)", "{\"title\":\"a\"}", "return=representation", 0,
 	    "with w as (insert into \"public\".\"deals\" as t0(\"title\") select r.\"title\" from"
-	    " json_populate_recordset(null::\"public\".\"deals\",$1::json) as r returning " T0 ") select t0.\"id\","
+	    " json_to_record($1::json) as r(\"title\" text) returning t0.\"id\",t0.\"org\",t0.\"contact_id\") select t0.\"id\","
 	    "(select row_to_json(j) from (select t1.\"id\" from \"public\".\"contacts\" as t1 where t1.\"org\"=t0.\"org\" and"
-	    " t1.\"id\"=t0.\"contact_id\") j) as \"contacts\" from w as t0", "[{\"title\":\"a\"}]",
+	    " t1.\"id\"=t0.\"contact_id\") j) as \"contacts\" from w as t0", "{\"title\":\"a\"}",
 	    "the representation embeds"),
 	ROW(HTTP_POST, "deals", "", "{\"title\":\"a\",\"org\":\"x\"}", NULL, REST_PROXY,
 	    "insert into \"public\".\"deals\" as t0(\"title\") select r.\"title\" from"
-	    " json_populate_recordset(null::\"public\".\"deals\",$1::json) as r returning " T0,
-	    "[{\"title\":\"a\",\"org\":\"x\"}]", "API-47 API-46 on the proxy the tenant is not taken from the body"),
+	    " json_to_record($1::json) as r(\"title\" text) returning " T0,
+	    "{\"title\":\"a\",\"org\":\"x\"}", "API-47 API-46 on the proxy the tenant is not taken from the body"),
 	ROW(HTTP_POST, "contacts", "", "{\"secret\":\"s3\",\"age\":12345678901}", NULL, 0,
 	    "insert into \"public\".\"contacts\" as t0(\"secret\",\"age\") select r.\"secret\",r.\"age\" from"
-	    " json_populate_recordset(null::\"public\".\"contacts\",$1::json) as r",
-	    "[{\"secret\":\"sealed:contacts.secret:2\",\"age\":12345678901}]", "a secret is sealed on its way"),
+	    " json_to_record($1::json) as r(\"secret\" text,\"age\" integer)",
+	    "{\"secret\":\"sealed:contacts.secret:2\",\"age\":12345678901}", "a secret is sealed on its way"),
 	ROW(HTTP_POST, "deals", "on_conflict=id", "{\"id\":\"1\",\"title\":\"a\"}", "resolution=merge-duplicates", 0,
 	    "insert into \"public\".\"deals\" as t0(\"id\",\"title\") select r.\"id\",r.\"title\" from"
-	    " json_populate_recordset(null::\"public\".\"deals\",$1::json) as r on conflict (\"id\",\"org\") do update set"
-	    " \"title\"=excluded.\"title\"", "[{\"id\":\"1\",\"title\":\"a\"}]", "upsert; the key has its tenant"),
+	    " json_to_record($1::json) as r(\"id\" uuid,\"title\" text) where " UP " on conflict"
+	    " (\"id\",\"org\") do update set \"title\"=excluded.\"title\" where " DOWN, "{\"id\":\"1\",\"title\":\"a\"}", "upsert; the key has its tenant"),
 	ROW(HTTP_POST, "deals", "", "{\"id\":\"1\"}", "resolution=ignore-duplicates,return=headers-only", 0,
 	    "insert into \"public\".\"deals\" as t0(\"id\") select r.\"id\" from"
-	    " json_populate_recordset(null::\"public\".\"deals\",$1::json) as r on conflict (\"org\",\"id\") do nothing"
-	    " returning t0.\"org\",t0.\"id\"", "[{\"id\":\"1\"}]", "doubles left as they are; only the key comes back"),
+	    " json_to_record($1::json) as r(\"id\" uuid) on conflict (\"org\",\"id\") do nothing"
+	    " returning t0.\"org\",t0.\"id\"", "{\"id\":\"1\"}", "doubles left as they are; only the key comes back"),
 	ROW(HTTP_POST, "notes", "columns=id", "[{\"id\":1,\"x\":2},{}]", "missing=default", 0,
-	    "insert into \"public\".\"notes\" as t0(\"id\") select case when j.v::jsonb ? 'id' then r.\"id\" else null end from"
-	    " json_array_elements($1::json) as j(v), lateral json_populate_record(null::\"public\".\"notes\",j.v) as r",
+	    "insert into \"public\".\"notes\" as t0(\"id\") select case when b.j ? 'id' then r.\"id\" else null end from"
+	    " jsonb_array_elements($1::jsonb) as b(j),jsonb_to_record(b.j) as r(\"id\" integer)",
 	    "[{\"id\":1,\"x\":2},{}]", "columns and missing=default"),
 	ROW(HTTP_POST, "deals", "", "[{\"title\":\"a\"},{\"value\":1}]", NULL, 0, "400 PGRST102", "", "rows with different keys"),
 	ROW(HTTP_POST, "deals", "", "{\"titel\":\"a\"}", NULL, 0, "400 PGRST204", "", "an unknown key"),
 	ROW(HTTP_POST, "deals", "", "[1]", NULL, 0, "400 PGRST102", "", "an array of something else"),
 	ROW(HTTP_POST, "deals", "", "{", NULL, 0, "400 PGRST102", "", "broken JSON"),
 	ROW(HTTP_PATCH, "deals", "id=eq.7", "{\"title\":\"b\"}", NULL, 0,
-	    "update \"public\".\"deals\" as t0 set \"title\"=r.\"title\" from json_populate_record(null::\"public\".\"deals\","
-	    "$1::json) as r where t0.\"id\" = $2", "{\"title\":\"b\"}|7", "API-49 update what the filter finds"),
+	    "update \"public\".\"deals\" as t0 set \"title\"=r.\"title\" from json_to_record($1::json) as r("
+	    "\"title\" text) where t0.\"id\" = $2", "{\"title\":\"b\"}|7", "API-49 update what the filter finds"),
 	ROW(HTTP_PATCH, "deals/7", "", "{\"title\":\"b\"}", NULL, 0,
-	    "update \"public\".\"deals\" as t0 set \"title\"=r.\"title\" from json_populate_record(null::\"public\".\"deals\","
-	    "$1::json) as r where t0.\"id\" = $2", "{\"title\":\"b\"}|7", "API-50 the id in the path"),
+	    "update \"public\".\"deals\" as t0 set \"title\"=r.\"title\" from json_to_record($1::json) as r("
+	    "\"title\" text) where t0.\"id\" = $2", "{\"title\":\"b\"}|7", "API-50 the id in the path"),
 	ROW(HTTP_PATCH, "deals", "", "{\"title\":\"b\"}", NULL, 0, "400 21000", "", "no filter, no update"),
 	ROW(HTTP_PATCH, "deals", "contacts!inner.id=eq.7", "{\"title\":\"b\"}", NULL, 0, "400 PGRST108", "",
 	    "a filter that is none touches nothing"),
 	ROW(HTTP_PATCH, "deals", "id=eq.7", "", NULL, 0, "400 PGRST102", "", "an update without a body"),
 	ROW(HTTP_PATCH, "deals", "title=eq.x&{\"a\":1}", "{\"title\":\"b\"}", NULL, 0, "400 PGRST100", "", "curl -G: JSON in the URL"),
 	ROW(HTTP_PATCH, "deals", "id=eq.7&limit=1", "{\"title\":\"b\"}", NULL, 0, "400 PGRST100", "", "no limit on writes"),
+	ROW(HTTP_PUT, "deals", "id=eq.7", "{\"id\":\"7\"}", NULL, 0,
+	    "with w as (insert into \"public\".\"deals\" as t0(\"id\") select r.\"id\" from json_to_record($1::json) as"
+	    " r(\"id\" uuid) where " UP " and r.\"id\"=$2 on conflict (\"org\",\"id\") do update set"
+	    " \"id\"=excluded.\"id\" where " DOWN " returning 1) select  from (select * from w where (select case when"
+	    " count(*)=1 then 1 else ('PGRST115:'||count(*))::int end from w)=1) as t0", "{\"id\":\"7\"}|7",
+	    "PUT: one row, whose key is that of the URL"),
+	ROW(HTTP_PUT, "deals", "title=eq.7", "{\"id\":\"7\"}", NULL, 0, "405 PGRST105", "", "PUT by what is no key"),
+	ROW(HTTP_PUT, "deals", "id=eq.7&limit=1", "{\"id\":\"7\"}", NULL, 0, "400 PGRST114", "", "PUT with a limit"),
+	ROW(HTTP_PATCH, "deals", "id=gt.7", "{\"title\":\"b\"}", "handling=strict,max-affected=2", 0,
+	    "with w as (update \"public\".\"deals\" as t0 set \"title\"=r.\"title\" from json_to_record($1::json) as"
+	    " r(\"title\" text) where t0.\"id\" > $2 returning 1) select  from (select * from w where (select case when"
+	    " count(*)<=2 then 1 else ('PGRST124:'||count(*))::int end from w)=1) as t0", "{\"title\":\"b\"}|7",
+	    "no more rows than expected, or none"),
+	ROW(HTTP_PATCH, "deals", "id=gt.7", "{\"title\":\"b\"}", "handling=strict,colour=red", 0, "400 PGRST122", "",
+	    "a preference that is unknown"),
 	ROW(HTTP_DELETE, "deals", "id=eq.7&select=id", NULL, "return=representation", 0,
 	    "delete from \"public\".\"deals\" as t0 where t0.\"id\" = $1 returning t0.\"id\"", "7", "delete"),
 	ROW(HTTP_DELETE, "deals", "select=id", NULL, NULL, 0, "400 21000", "", "no filter, no delete"),
 	ROW(HTTP_DELETE, "deals", "apikey=x", NULL, NULL, 0, "400 21000", "", "the key in the URL is no filter"),
 	ROW(HTTP_POST, "rpc/total", "", "{\"of\":\"1\"}", NULL, 0,
-	    "select to_json(\"public\".\"total\"(\"of\"=>a.\"of\")) as v from json_to_record($1::json) as a(\"of\" uuid)",
+	    "select \"public\".\"total\"(\"of\"=>a.\"of\") as v from json_to_record($1::json) as a(\"of\" uuid)",
 	    "{\"of\":\"1\"}", "a function by POST"),
 	ROW(HTTP_GET, "rpc/total", "of=1&since=2025-01-01", NULL, NULL, 0,
-	    "select to_json(\"public\".\"total\"(\"of\"=>$1::uuid,\"since\"=>$2::date)) as v", "1|2025-01-01", "a function by GET"),
+	    "select \"public\".\"total\"(\"of\"=>$1::uuid,\"since\"=>$2::date) as v", "1|2025-01-01", "a function by GET"),
 	ROW(HTTP_GET, "rpc/best", "select=id,contacts(id)&value=gt.1", NULL, NULL, 0,
 	    "select t0.\"id\",(select row_to_json(j) from (select t1.\"id\" from \"public\".\"contacts\" as t1 where"
 	    " t1.\"org\"=t0.\"org\" and t1.\"id\"=t0.\"contact_id\") j) as \"contacts\" from \"public\".\"best\"() as t0"
 	    " where t0.\"value\" > $1 limit 1000", "1", "rows of a function are filtered and embed"),
-	ROW(HTTP_GET, "rpc/purge", "", NULL, NULL, 0, "405 METHOD_NOT_ALLOWED", "", "what changes things is called by POST"),
+	ROW(HTTP_GET, "rpc/purge", "", NULL, NULL, 0, "select \"public\".\"purge\"() as v", "", "a function without arguments"),
+	ROW(HTTP_DELETE, "rpc/purge", "", NULL, NULL, 0, "405 PGRST101", "", "functions are not deleted"),
 	ROW(HTTP_POST, "rpc/total", "", "{\"off\":\"1\"}", NULL, 0, "404 PGRST202", "", "a parameter that it does not have"),
 	ROW(HTTP_POST, "rpc/totl", "", "{}", NULL, 0, "404 PGRST202", "", "an unknown function"),
 };

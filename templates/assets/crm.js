@@ -4,7 +4,7 @@ import { toast, post } from './kontor.js';
 
 // ---- small things ---------------------------------------------------------------
 
-const done = { created: 'Added', saved: 'Saved', deleted: 'Deleted', noted: 'Note added', moved: 'Moved', revoked: 'Revoked', again: 'It will be delivered again',
+const done = { created: 'Added', saved: 'Saved', deleted: 'Deleted', noted: 'Note added', moved: 'Moved', revoked: 'Revoked', ended: 'The session has ended', hidden: 'Hidden', shown: 'Shown again', restored: 'Restored', again: 'It will be delivered again',
 	confirmed: 'Confirmed', cancelled: 'Cancelled', completed: 'Completed', activated: 'Guests can book it now', deactivated: 'Guests cannot book it any more', cloned: 'This is the copy; it is not active yet' };
 const here = new URL(location.href);
 if (here.searchParams.has('done')) {

@@ -54,6 +54,7 @@ static enum status look_up(struct http_request *rq, struct attempt *at, struct e
 	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
 	int s;
 
+	db_remote(b, rq->remote_addr);
 	db_as_self(b);
 	s = db_add(b, "select user_id, password_hash, locked_seconds from auth.login_lookup($1)",
 		   DB_S(http_form(rq, "email")));
@@ -71,6 +72,7 @@ static enum status count_failure(struct http_request *rq, const struct attempt *
 
 	if (!at->user_id.n)
 		return ST_OK;
+	db_remote(b, rq->remote_addr);
 	db_as_self(b);
 	db_add(b, "select auth.login_failed($1)", DB_S(at->user_id));
 	return db_run(b, e);
@@ -85,6 +87,7 @@ static enum status open_session(struct http_request *rq, struct http_response *r
 					      .secure = rq->https,
 					      .http_only = true };
 
+	db_remote(b, rq->remote_addr);
 	db_as_self(b);
 	web_bind_site(rq, b);
 	db_add(b, "select session_id from auth.login_ok($1, $2, 'web', $3, $4, make_interval(secs => $5))",
@@ -132,6 +135,7 @@ enum status logout_submit(struct http_request *rq, struct http_response *rs, str
 	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
 	struct http_cookie_options gone = { .max_age = -1, .secure = rq->https, .http_only = true };
 
+	db_remote(b, rq->remote_addr);
 	db_as_self(b);
 	db_add(b, "select auth.logout($1)", DB_S(crypto_token_hash(rq->arena, rq->session)));
 	if (db_run(b, e))

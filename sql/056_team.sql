@@ -1,0 +1,607 @@
+-- Organizations of a user, invitations, members and their work, the plan.
+
+-- ---- organizations (AUTH-58..61) ------------------------------------------------
+
+alter table public.organizations add column business_hours jsonb not null default '{}',
+	add column notification_preferences jsonb not null default '{}' check (jsonb_typeof(notification_preferences) = 'object');
+comment on column public.organizations.business_hours is '{"mon": [["09:00", "17:00"]], ...}; a day that is not named is closed';
+grant update (slug, business_hours, notification_preferences) on public.organizations to authenticated;
+
+create function internal.organization_rules() returns trigger
+language plpgsql
+as $$
+declare
+	day record;
+	span jsonb;
+begin
+	if jsonb_typeof(new.business_hours) <> 'object' then
+		raise exception using errcode = 'KT400', message = 'business_hours must be an object of days', column = 'business_hours';
+	end if;
+	for day in select * from jsonb_each(new.business_hours) loop
+		if day.key not in ('mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun') or jsonb_typeof(day.value) <> 'array' then
+			raise exception using errcode = 'KT400', message = format('"%s" is not a day with its hours', day.key),
+				hint = '{"mon": [["09:00", "17:00"]]}', column = 'business_hours';
+		end if;
+		for span in select * from jsonb_array_elements(day.value) loop
+			if (span ->> 0) is null or (span ->> 1) is null or (span ->> 0)::time >= (span ->> 1)::time then
+				raise exception using errcode = 'KT400', message = format('The hours of "%s" do not begin before they end', day.key),
+					hint = '{"mon": [["09:00", "17:00"]]}', column = 'business_hours';
+			end if;
+		end loop;
+	end loop;
+	if exists (select from jsonb_object_keys(new.settings) k
+			where k ~* '(credential|secret|password|api_?key|access_?token)') then
+		raise exception using errcode = 'KT400', message = 'Credentials do not belong into settings', column = 'settings',
+			hint = 'Store them in provider_credentials, where they are sealed';
+	end if;
+	return new;
+end
+$$;
+create trigger rules before insert or update of business_hours, settings on public.organizations
+	for each row execute function internal.organization_rules();
+
+-- Keys of outside services that belong to the tenant as a whole. Only its owner
+-- sees that they are there and changes them (AUTH-61); the programs open them.
+create table public.provider_credentials (
+	organization_id uuid not null default auth.org() references public.organizations on delete cascade,
+	id uuid not null default uuid7(),
+	provider text not null check (provider ~ '^[a-z0-9_]{1,50}$'),
+	name text not null default 'api_key' check (name ~ '^[a-z0-9_]{1,50}$'),
+	value text not null,
+	created_at timestamptz not null default now(),
+	updated_at timestamptz not null default now(),
+	primary key (organization_id, id),
+	unique (organization_id, provider, name),
+	constraint provider_credential_sealed check (value like 'v1.%')
+);
+comment on table public.provider_credentials is 'Credentials of the tenant with outside services; for its owner alone';
+comment on column public.provider_credentials.value is 'Write-only: sealed at rest, never returned';
+do $$ begin perform internal.tenant_table('public.provider_credentials'); end $$;
+revoke select on public.provider_credentials from authenticated;
+grant select (organization_id, id, provider, name, created_at, updated_at) on public.provider_credentials to authenticated;
+create policy owner_only on public.provider_credentials as restrictive to authenticated
+	using ((select auth.app_role()) in ('OWNER', 'SYSTEM')) with check ((select auth.app_role()) in ('OWNER', 'SYSTEM'));
+
+-- "appgain" in the answer's key is the other product's name for its gateway:
+-- here, that one for WhatsApp Lite is configured.
+create function public.list_organizations()
+	returns table (id uuid, name text, slug text, role text, is_active boolean, has_gateway boolean)
+language sql stable security definer set search_path = ''
+as $$
+	select o.id, o.name, o.slug, coalesce(r.role, auth.app_role()), o.id = auth.org(),
+		exists (select from public.provider_credentials c
+			where c.organization_id = o.id and c.provider in ('appgain', 'whatsapp_lite'))
+		or exists (select from public.channel_accounts a where a.organization_id = o.id and a.type = 'WHATSAPP_LITE' and a.is_active)
+	from public.organizations o
+	left join public.profiles p on p.organization_id = o.id and p.id = auth.uid()
+	left join public.user_roles r on r.organization_id = o.id and r.user_id = auth.uid()
+	where (p.is_active or auth.uid() is null and o.id = auth.org()) and internal.on_site(o.id)
+	order by o.name, o.id
+$$;
+comment on function public.list_organizations() is 'Every organization that the caller may use (API-89); a key has one';
+
+-- The session moves, and with it the cookie and every token that names it.
+create function auth.switch_organization(org uuid, addr text) returns table (id uuid, name text, role text)
+language plpgsql security definer set search_path = ''
+as $$
+declare
+	session uuid := (auth.claims() ->> 'session_id')::uuid;
+begin
+	if session is null then
+		raise exception using errcode = 'KT403', message = 'Only a signed-in user has organizations to switch between',
+			hint = 'Send the access token of a user';
+	end if;
+	if not exists (select from public.profiles p where p.organization_id = org and p.id = auth.uid() and p.is_active)
+			or not internal.on_site(org) then
+		raise exception using errcode = 'KT403', message = 'You are not a member of this organization',
+			hint = 'list-organizations names those that you may use';
+	end if;
+	perform auth.check_login(org, auth.uid(), addr);
+	update auth.sessions s set organization_id = org where s.id = session and s.user_id = auth.uid();
+	update auth.users u set last_organization_id = org where u.id = auth.uid();
+	return query select o.id, o.name, r.role from public.organizations o
+		left join public.user_roles r on r.organization_id = o.id and r.user_id = auth.uid() where o.id = org;
+end
+$$;
+
+-- A second tenant of a signed-in user; he is its owner. A slug that is taken
+-- gets a number.
+create function public.create_organization(name text, slug text default null, timezone text default 'UTC', currency text default 'USD')
+	returns uuid
+language plpgsql security definer set search_path = ''
+as $$
+declare
+	base text := trim(both '-' from left(regexp_replace(lower(coalesce(slug, name)), '[^a-z0-9]+', '-', 'g'), 50));
+	free text := coalesce(nullif(base, ''), 'organization');
+	n integer := 1;
+	org uuid;
+begin
+	if auth.uid() is null then
+		raise exception using errcode = 'KT403', message = 'Only a signed-in user makes an organization',
+			hint = 'Send the access token of a user';
+	end if;
+	while exists (select from public.organizations o where o.slug = free) loop
+		n := n + 1;
+		free := coalesce(nullif(base, ''), 'organization') || '-' || n;
+	end loop;
+	org := internal.create_organization(name, free, timezone, currency);
+	insert into public.profiles (organization_id, id, first_name, last_name, email, phone, timezone, language)
+		select org, p.id, p.first_name, p.last_name, p.email, p.phone, p.timezone, p.language
+		from public.profiles p where p.organization_id = auth.org() and p.id = auth.uid();
+	insert into public.user_roles (organization_id, user_id, role) values (org, auth.uid(), 'OWNER');
+	return org;
+end
+$$;
+comment on function public.create_organization(text, text, text, text) is 'A new organization whose owner is the caller (AUTH-59); switch to it afterwards';
+
+create function public.delete_organization(confirm_name text) returns void
+language plpgsql security definer set search_path = ''
+as $$
+begin
+	if auth.app_role() is distinct from 'OWNER' then
+		raise exception using errcode = 'KT403', message = 'Only the owner deletes an organization';
+	end if;
+	if not exists (select from public.organizations o where o.id = auth.org() and o.name = confirm_name) then
+		raise exception using errcode = 'KT400', message = 'This is not the name of the organization',
+			hint = 'Write its name exactly, to confirm that everything in it goes', column = 'confirm_name';
+	end if;
+	delete from public.organizations o where o.id = auth.org();
+end
+$$;
+comment on function public.delete_organization(text) is 'Deletes the caller''s organization with all that it holds; the name confirms it';
+
+-- ---- invitations (AUTH-85..91) ------------------------------------------------------
+
+create table public.invitations (
+	organization_id uuid not null default auth.org() references public.organizations on delete cascade,
+	id uuid not null default uuid7(),
+	email text not null check (email = lower(email) and email ~ '^[^\s@]+@[^\s@]+\.[^\s@]{2,}$'),
+	role text not null check (role in ('ADMIN', 'AGENT', 'PROJECT_MANAGER', 'TEAM_ADMIN')),
+	permission_set_id uuid,
+	state text not null default 'pending' check (state in ('pending', 'accepted', 'cancelled')),
+	token_hash bytea not null unique, -- SHA-256 of the token in the link
+	token text not null,              -- sealed, for copying the link again
+	invited_by uuid,
+	expires_at timestamptz not null,
+	accepted_at timestamptz,
+	created_at timestamptz not null default now(),
+	updated_at timestamptz not null default now(),
+	primary key (organization_id, id),
+	constraint invitation_token_sealed check (token like 'v1.%'),
+	constraint invitations_permission_set_id_fkey foreign key (organization_id, permission_set_id)
+		references public.permission_sets (organization_id, id) on delete set null (permission_set_id),
+	constraint invitations_invited_by_fkey foreign key (organization_id, invited_by)
+		references public.profiles (organization_id, id) on delete set null (invited_by)
+);
+comment on table public.invitations is 'Who was asked to join; a pending one past expires_at is refused';
+create unique index invitations_email_key on public.invitations (organization_id, email) where state = 'pending';
+do $$ begin perform internal.tenant_table('public.invitations', writable => false); end $$;
+revoke select on public.invitations from authenticated;
+grant select (organization_id, id, email, role, permission_set_id, state, invited_by, expires_at, accepted_at, created_at,
+	updated_at) on public.invitations to authenticated;
+create policy flag_select on public.invitations as restrictive for select to authenticated
+	using ((select auth.may('can_manage_team')));
+insert into internal.table_flags (name, reads, writes) values ('invitations', 'can_manage_team', 'can_manage_team');
+
+create function internal.member_limit(org uuid) returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+	most integer;
+	used bigint;
+begin
+	select l.max_members into most from internal.plan_of(org) l;
+	select (select count(*) from public.profiles p where p.organization_id = org and p.is_active)
+		+ (select count(*) from public.invitations i where i.organization_id = org and i.state = 'pending' and i.expires_at > now())
+		into used;
+	if used > most then
+		raise exception using errcode = 'KT403', message = format('The plan allows %s team members', most),
+			hint = 'Remove a member, cancel an invitation, or take a larger plan';
+	end if;
+end
+$$;
+
+-- An address that is invited already gets a fresh link and the new role
+-- (AUTH-88). The mail is written by the caller, who knows the link.
+create function app.invite(address text, of_role text, of_set uuid, token_sha256 text, sealed text, letter jsonb, lifetime interval)
+	returns table (id uuid, email text, role text, expires_at timestamptz, renewed boolean)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+	org uuid := auth.org();
+	mail text := lower(trim(address));
+begin
+	perform internal.must('can_manage_team');
+	if of_role is null or of_role not in ('ADMIN', 'AGENT', 'PROJECT_MANAGER', 'TEAM_ADMIN') then
+		raise exception using errcode = 'KT400', message = 'role is one of ADMIN, AGENT, PROJECT_MANAGER, TEAM_ADMIN', column = 'role';
+	end if;
+	if mail !~ '^[^\s@]+@[^\s@]+\.[^\s@]{2,}$' then
+		raise exception using errcode = 'KT400', message = format('"%s" is not an e-mail address', address), column = 'email';
+	end if;
+	if of_role = 'ADMIN' and not auth.is_admin() then
+		raise exception using errcode = 'KT403', message = 'Only owners and administrators invite administrators',
+			hint = 'Ask one of them';
+	end if;
+	if exists (select from public.profiles p join auth.users u on u.id = p.id
+			where p.organization_id = org and u.email = mail and p.is_active) then
+		raise exception using errcode = 'KT409', message = format('%s is a member already', mail), column = 'email';
+	end if;
+	return query
+		insert into public.invitations as i (organization_id, email, role, permission_set_id, token_hash, token, invited_by, expires_at)
+			values (org, mail, of_role, of_set, decode(token_sha256, 'hex'), sealed, auth.uid(), now() + lifetime)
+			on conflict (organization_id, email) where state = 'pending' do update set role = excluded.role,
+				permission_set_id = excluded.permission_set_id, token_hash = excluded.token_hash, token = excluded.token,
+				invited_by = excluded.invited_by, expires_at = excluded.expires_at
+			returning i.id, i.email, i.role, i.expires_at, i.created_at <> now();
+	perform internal.member_limit(org);
+	perform job.enqueue(org, 'mail', null, letter);
+	perform internal.emit(org, 'member.invited', 'member', i.id, jsonb_build_object('id', i.id, 'email', i.email, 'role', i.role))
+		from public.invitations i where i.organization_id = org and i.token_hash = decode(token_sha256, 'hex');
+end
+$$;
+
+-- What a letter and the pending list need.
+create function app.inviter() returns table (organization text, inviter text)
+language sql stable
+as $$
+	select o.name, (select coalesce(nullif(trim(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')), ''), p.email)
+		from public.profiles p where p.organization_id = o.id and p.id = auth.uid())
+	from public.organizations o where o.id = auth.org()
+$$;
+
+create function app.pending_invitations()
+	returns table (id uuid, email text, role text, permission_set text, expires_at timestamptz, is_expired boolean, token text)
+language sql stable security definer set search_path = ''
+as $$
+	select i.id, i.email, i.role, s.name, i.expires_at, i.expires_at <= now(), i.token
+	from public.invitations i
+	left join public.permission_sets s on s.organization_id = i.organization_id and s.id = i.permission_set_id
+	where i.organization_id = auth.org() and i.state = 'pending' and auth.may('can_manage_team')
+	order by i.created_at desc, i.id desc
+$$;
+comment on function app.pending_invitations() is
+	'Open and expired invitations (AUTH-87); token is sealed for "invitation", the page opens it to show the link';
+
+create function public.cancel_invitation(invitation uuid) returns void
+language plpgsql security definer set search_path = ''
+as $$
+begin
+	perform internal.must('can_manage_team');
+	update public.invitations i set state = 'cancelled'
+		where i.organization_id = auth.org() and i.id = invitation and i.state = 'pending';
+	if not found then
+		raise exception using errcode = 'KT404', message = 'There is no such open invitation';
+	end if;
+end
+$$;
+comment on function public.cancel_invitation(uuid) is 'Its link is refused from now on (AUTH-87)';
+
+-- For the page behind the link and for accepting: who is invited to what. The
+-- account, if there is one already, with what its password is compared with.
+create function auth.invitation(token_sha256 text)
+	returns table (organization_id uuid, organization text, email text, role text, user_id uuid, password_hash text)
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+	i public.invitations;
+begin
+	select * into i from public.invitations x where x.token_hash = decode(token_sha256, 'hex') and internal.on_site(x.organization_id);
+	if not found then
+		raise exception using errcode = 'KT404', message = 'This invitation does not exist',
+			hint = 'Check that the link was copied whole, or ask for a new one';
+	elsif i.state = 'accepted' then
+		raise exception using errcode = 'KT409', message = 'This invitation was accepted already', hint = 'Sign in';
+	elsif i.state = 'cancelled' or i.expires_at <= now() then
+		raise exception using errcode = 'KT410', message = 'This invitation is no longer valid', hint = 'Ask for a new one';
+	end if;
+	return query select i.organization_id, o.name, i.email, i.role, u.id, u.password_hash
+		from public.organizations o left join auth.users u on u.email = i.email where o.id = i.organization_id;
+end
+$$;
+
+-- The caller has made sure that it is the invited person: by the password of
+-- the account, its token, or (new_hash) because there is none yet. The link
+-- came by mail, so the address is confirmed; the organization's plan counts
+-- for the member, who has no wizard to pass (open points).
+create function auth.accept_invitation(token_sha256 text, new_hash text, first text, last text)
+	returns table (user_id uuid, organization_id uuid, role text, created boolean)
+language plpgsql security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+	i record;
+	usr uuid;
+	made boolean := false;
+begin
+	perform from public.invitations x where x.token_hash = decode(token_sha256, 'hex') for update;
+	select * into i from auth.invitation(token_sha256);
+	usr := i.user_id;
+	if usr is null then
+		insert into auth.users (email, password_hash, email_confirmed_at) values (i.email, new_hash, now()) returning id into usr;
+		made := true;
+	else
+		update auth.users u set email_confirmed_at = coalesce(u.email_confirmed_at, now()),
+			password_hash = coalesce(u.password_hash, new_hash) where u.id = usr;
+	end if;
+	insert into public.profiles as p (organization_id, id, first_name, last_name, email, timezone, onboarding_completed)
+		select o.id, usr, first, last, i.email, o.timezone, true from public.organizations o where o.id = i.organization_id
+		on conflict (organization_id, id) do update set is_active = true, permissions = '{}',
+			first_name = coalesce(excluded.first_name, p.first_name), last_name = coalesce(excluded.last_name, p.last_name);
+	insert into public.user_roles as r (organization_id, user_id, role, permission_set_id)
+		select i.organization_id, usr, x.role, x.permission_set_id from public.invitations x
+		where x.token_hash = decode(token_sha256, 'hex')
+		on conflict (organization_id, user_id) do update set role = excluded.role, permission_set_id = excluded.permission_set_id;
+	update public.invitations x set state = 'accepted', accepted_at = now() where x.token_hash = decode(token_sha256, 'hex');
+	perform internal.member_limit(i.organization_id);
+	perform internal.emit(i.organization_id, 'member.joined', 'member', usr,
+		jsonb_build_object('id', usr, 'email', i.email, 'role', i.role));
+	return query select usr, i.organization_id, i.role, made;
+end
+$$;
+
+-- ---- members (AUTH-81, 82, 96..99) -----------------------------------------------------
+
+create function public.list_members()
+	returns table (user_id uuid, first_name text, last_name text, email text, avatar_url text, role text, permission_set text,
+		is_active boolean, is_online boolean, last_seen_at timestamptz, is_available boolean, permissions jsonb, teams text[])
+language sql stable security definer set search_path = ''
+as $$
+	select p.id, p.first_name, p.last_name, p.email, p.avatar_url, r.role, s.name, p.is_active, p.is_online, p.last_seen_at,
+		internal.available(p.organization_id, p.id, now()),
+		case when auth.may('can_manage_team') then (select jsonb_object_agg(f.key,
+			f.key = any (r.may) or '*' = any (r.may) and not f.restricts) from internal.permission_flags f) end,
+		array(select t.name from public.teams t join public.team_members m on m.organization_id = t.organization_id and m.team_id = t.id
+			where t.organization_id = p.organization_id and m.user_id = p.id order by t.name)
+	from public.profiles p
+	left join public.user_roles r on r.organization_id = p.organization_id and r.user_id = p.id
+	left join public.permission_sets s on s.organization_id = r.organization_id and s.id = r.permission_set_id
+	where p.organization_id = auth.org()
+	order by p.is_active desc, p.first_name, p.last_name, p.email
+$$;
+comment on function public.list_members() is 'The team with roles, teams and (for who manages it) effective permissions (AUTH-81)';
+
+create function public.team_statistics() returns jsonb
+language sql stable security definer set search_path = ''
+as $$
+	with members as (
+		select p.is_active, r.role, r.may from public.profiles p
+		left join public.user_roles r on r.organization_id = p.organization_id and r.user_id = p.id
+		where p.organization_id = auth.org())
+	select jsonb_build_object('total_members', count(*), 'active_members', count(*) filter (where is_active),
+		'pending_invitations', (select count(*) from public.invitations i
+			where i.organization_id = auth.org() and i.state = 'pending' and i.expires_at > now()),
+		'roles', (select coalesce(jsonb_object_agg(role, n), '{}') from (select m.role, count(*) as n from members m
+			where m.is_active and m.role is not null group by m.role) x),
+		'permissions', (select jsonb_object_agg(f.key, (select count(*) from members m where m.is_active
+			and (f.key = any (m.may) or '*' = any (m.may) and not f.restricts))) from internal.permission_flags f))
+	from members
+$$;
+comment on function public.team_statistics() is 'Members, active ones, open invitations, how many have each role and permission (AUTH-82)';
+
+-- Tasks are a table of a later file.
+create function internal.open_tasks(org uuid, usr uuid) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+declare
+	n bigint := 0;
+begin
+	if to_regclass('public.tasks') is not null then
+		execute 'select count(*) from public.tasks t where t.organization_id = $1 and t.assignee_id = $2 and not t.completed'
+			into n using org, usr;
+	end if;
+	return n;
+end
+$$;
+
+create function public.member_work(member uuid) returns jsonb
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+	perform internal.must('can_manage_team');
+	return jsonb_build_object(
+		'conversations', (select count(*) from public.conversations c where c.organization_id = auth.org()
+			and c.assignee_id = member and c.status in ('OPEN', 'PENDING')),
+		'deals', (select count(*) from public.deals d where d.organization_id = auth.org() and d.owner_id = member
+			and d.won_at is null and d.lost_at is null),
+		'tasks', internal.open_tasks(auth.org(), member),
+		'contacts', (select count(*) from public.contacts k where k.organization_id = auth.org() and k.assignee_id = member));
+end
+$$;
+comment on function public.member_work(uuid) is 'How much open work is assigned to a member, by kind (AUTH-99)';
+
+create function public.reassign_work(member uuid, kind text, to_member uuid default null) returns bigint
+language plpgsql security definer set search_path = ''
+as $$
+declare
+	org uuid := auth.org();
+	n bigint := 0;
+begin
+	perform internal.must('can_manage_team');
+	if to_member is not null and not exists (select from public.profiles p
+			where p.organization_id = org and p.id = to_member and p.is_active) then
+		raise exception using errcode = 'KT404', message = 'The member who is to take over does not exist or is not active',
+			column = 'to_member';
+	end if;
+	case kind
+	when 'conversations' then
+		update public.conversations c set assignee_id = to_member where c.organization_id = org and c.assignee_id = member
+			and c.status in ('OPEN', 'PENDING');
+	when 'deals' then
+		update public.deals d set owner_id = to_member where d.organization_id = org and d.owner_id = member
+			and d.won_at is null and d.lost_at is null;
+	when 'contacts' then
+		update public.contacts k set assignee_id = to_member where k.organization_id = org and k.assignee_id = member;
+	when 'tasks' then
+		if to_regclass('public.tasks') is not null then
+			execute 'update public.tasks t set assignee_id = $3 where t.organization_id = $1 and t.assignee_id = $2 and not t.completed'
+				using org, member, to_member;
+		end if;
+	else
+		raise exception using errcode = 'KT400', message = 'kind is one of conversations, deals, tasks, contacts', column = 'kind';
+	end case;
+	get diagnostics n = row_count;
+	return n;
+end
+$$;
+comment on function public.reassign_work(uuid, text, uuid) is
+	'Gives a member''s open conversations, deals, tasks or contacts to another, or to nobody (AUTH-99); how many moved';
+
+create function public.remove_member(member uuid) returns void
+language plpgsql security definer set search_path = ''
+as $$
+declare
+	org uuid := auth.org();
+	of_role text;
+begin
+	perform internal.must('can_manage_team');
+	select r.role into of_role from public.profiles p
+		left join public.user_roles r on r.organization_id = p.organization_id and r.user_id = p.id
+		where p.organization_id = org and p.id = member and p.is_active;
+	if not found then
+		raise exception using errcode = 'KT404', message = 'There is no such active member';
+	elsif of_role = 'OWNER' then
+		raise exception using errcode = 'KT403', message = 'The owner cannot be removed';
+	elsif member = auth.uid() then
+		raise exception using errcode = 'KT403', message = 'Nobody removes himself', hint = 'Ask another administrator';
+	elsif of_role = 'ADMIN' and not auth.is_admin() then
+		raise exception using errcode = 'KT403', message = 'Only owners and administrators remove an administrator';
+	end if;
+	update public.profiles p set is_active = false, is_online = false where p.organization_id = org and p.id = member;
+	delete from auth.sessions s where s.organization_id = org and s.user_id = member;
+	update public.api_keys k set is_active = false where k.organization_id = org and k.created_by = member and k.prefix like 'ck\_live\_%';
+	perform internal.emit(org, 'member.removed', 'member', member, jsonb_build_object('id', member, 'role', of_role));
+end
+$$;
+comment on function public.remove_member(uuid) is 'Deactivates a member and ends his sessions; the owner stays (AUTH-97, AUTH-98)';
+
+-- ---- who gets work by itself (AUTH-93, AUTH-96) -------------------------------------------
+
+alter table public.profiles add column capacity integer not null default 25 check (capacity between 1 and 1000);
+comment on column public.profiles.capacity is 'How many open conversations and tasks together are a full load';
+
+create function public.agent_workload()
+	returns table (user_id uuid, name text, role text, active_tasks bigint, open_conversations bigint, is_available boolean,
+		is_online boolean, capacity_percent integer)
+language sql stable security definer set search_path = ''
+as $$
+	select w.id, w.name, w.role, w.tasks, w.talks, w.available, w.is_online, (100 * (w.tasks + w.talks) / w.capacity)::integer
+	from (
+		select p.id, coalesce(nullif(trim(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')), ''), p.email) as name,
+			r.role, internal.open_tasks(p.organization_id, p.id) as tasks, p.capacity, p.is_online,
+			(select count(*) from public.conversations c where c.organization_id = p.organization_id and c.assignee_id = p.id
+				and c.status in ('OPEN', 'PENDING')) as talks,
+			internal.available(p.organization_id, p.id, now()) as available
+		from public.profiles p
+		join public.user_roles r on r.organization_id = p.organization_id and r.user_id = p.id
+		where p.organization_id = auth.org() and p.is_active and (auth.may('can_manage_team') or p.id = any (auth.team_ids()))) w
+	order by 8 desc, 2
+$$;
+comment on function public.agent_workload() is 'Tasks, conversations, availability and load of each member; for others than managers: the own team (AUTH-96)';
+
+create function internal.assignable(org uuid, kind text, at timestamptz)
+	returns table (user_id uuid, is_online boolean, load bigint)
+language sql stable set search_path = ''
+as $$
+	select p.id, p.is_online, (select count(*) from public.conversations c where c.organization_id = org and c.assignee_id = p.id
+			and c.status in ('OPEN', 'PENDING')) + internal.open_tasks(org, p.id)
+	from public.profiles p
+	join public.user_roles r on r.organization_id = p.organization_id and r.user_id = p.id
+	where p.organization_id = org and p.is_active and internal.available(org, p.id, at) and r.role <> 'PROJECT_MANAGER'
+		and r.may && array['*', 'can_be_auto_assigned_' || kind]
+	order by 2 desc, 3, 1
+$$;
+comment on function internal.assignable(uuid, text, timestamptz) is
+	'Who may be given conversations or tasks automatically at that time: inside his hours, then online, then the least load';
+
+create function public.assignable_members(kind text, at timestamptz default now())
+	returns table (user_id uuid, is_online boolean, load bigint)
+language sql stable security definer set search_path = ''
+as $$ select * from internal.assignable(auth.org(), kind, at) where kind in ('conversations', 'tasks') $$;
+comment on function public.assignable_members(text, timestamptz) is 'Members eligible for automatic assignment, the next one first (AUTH-93)';
+
+-- ---- plan (AUTH-38, 39, 41, 84) ---------------------------------------------------------------
+
+create table internal.plans (
+	id text primary key check (id ~ '^[a-z0-9-]+$'),
+	name text not null,
+	description text,
+	price numeric(10,2) not null default 0,
+	currency text not null default 'USD',
+	features text[] not null default '{}',
+	max_contacts integer, -- null: no limit
+	max_conversations integer,
+	max_members integer,
+	provider_price text unique -- what a billing service calls it
+);
+alter table internal.plans enable row level security;
+alter table internal.plans force row level security;
+insert into internal.plans (id, name, description, features) values
+	('self-hosted', 'Self-hosted', 'Everything, on your own server', '{Unlimited contacts,Unlimited conversations,Unlimited team members}');
+
+create table internal.subscriptions (
+	organization_id uuid primary key references public.organizations on delete cascade,
+	plan text not null references internal.plans,
+	status text not null default 'active' check (status in ('active', 'trial', 'cancelled')),
+	trial_ends_at timestamptz,
+	current_period_end timestamptz,
+	next_billing_date date,
+	provider text,
+	provider_customer text,
+	updated_at timestamptz not null default now()
+);
+comment on table internal.subscriptions is 'The plan of a tenant; without a row it is self-hosted, active and without limits';
+alter table internal.subscriptions enable row level security;
+alter table internal.subscriptions force row level security;
+
+create function internal.plan_of(org uuid)
+	returns table (id text, name text, description text, price numeric, currency text, features text[], max_contacts integer,
+		max_conversations integer, max_members integer, status text, trial_ends_at timestamptz, current_period_end timestamptz,
+		next_billing_date date, is_open boolean)
+language sql stable set search_path = ''
+as $$
+	select p.id, p.name, p.description, p.price, p.currency, p.features, p.max_contacts, p.max_conversations, p.max_members,
+		coalesce(s.status, 'active'), s.trial_ends_at, s.current_period_end, s.next_billing_date,
+		-- AUTH-41: what is paid for stays open to its end.
+		case coalesce(s.status, 'active') when 'active' then true when 'trial' then coalesce(s.trial_ends_at > now(), true)
+			else coalesce(s.current_period_end > now(), false) end
+	from (select) one
+	left join internal.subscriptions s on s.organization_id = org
+	join internal.plans p on p.id = coalesce(s.plan, 'self-hosted')
+$$;
+
+create function internal.usage(used bigint, most integer) returns jsonb
+language sql immutable
+as $$
+	select jsonb_build_object('used', used, 'total', most,
+		'percent', case when most > 0 then round(100.0 * used / most) end)
+$$;
+
+create function public.subscription_overview() returns jsonb
+language sql stable security definer set search_path = ''
+as $$
+	select jsonb_build_object('plan', p.id, 'name', p.name, 'description', p.description, 'price', p.price,
+		'currency', p.currency, 'status', p.status, 'hasActiveSubscription', p.is_open, 'features', p.features,
+		'trial_days_remaining', case when p.status = 'trial' then greatest(0, ceil(extract(epoch from p.trial_ends_at - now()) / 86400)) end,
+		'next_billing_date', p.next_billing_date, 'current_period_end', p.current_period_end,
+		'usage', jsonb_build_object(
+			'contacts', internal.usage((select count(*) from public.contacts c where c.organization_id = auth.org()), p.max_contacts),
+			'conversations', internal.usage((select count(*) from public.conversations c where c.organization_id = auth.org()),
+				p.max_conversations),
+			'team_members', internal.usage((select count(*) from public.profiles m where m.organization_id = auth.org() and m.is_active),
+				p.max_members)))
+	from internal.plan_of(auth.org()) p
+$$;
+comment on function public.subscription_overview() is 'Plan, status, features, limits and what is used of them (AUTH-38, AUTH-39, AUTH-84)';
+
+create function app.subscription_state() returns table (is_open boolean, plan text, status text)
+language sql stable security definer set search_path = ''
+as $$ select p.is_open, p.id, p.status from internal.plan_of(auth.org()) p $$;
+
+grant execute on function public.list_organizations(), auth.switch_organization(uuid, text),
+	public.create_organization(text, text, text, text), public.delete_organization(text),
+	app.invite(text, text, uuid, text, text, jsonb, interval), app.inviter(), app.pending_invitations(),
+	public.cancel_invitation(uuid), public.list_members(), public.team_statistics(), public.member_work(uuid),
+	public.reassign_work(uuid, text, uuid), public.remove_member(uuid), public.agent_workload(),
+	public.assignable_members(text, timestamptz), public.subscription_overview(), app.subscription_state() to authenticated;
+grant execute on function auth.invitation(text), auth.accept_invitation(text, text, text, text) to kontor_app;

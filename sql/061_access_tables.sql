@@ -1,0 +1,198 @@
+-- The matrix of permissions (auth-team.md) on the tables: which flag opens one,
+-- and who sees which rows of it. Functions and pages run under these policies
+-- like the API, so that all say the same (AUTH-79, ADM-17).
+
+-- ---- settings ------------------------------------------------------------------
+
+do $$ begin
+	perform internal.admin_table('public.organizations');
+	perform internal.admin_table('public.channel_accounts');
+	perform internal.admin_table('public.pipelines');
+	perform internal.admin_table('public.permission_sets');
+	perform internal.admin_table('public.webhook_configurations', read => true);
+	perform internal.admin_table('public.webhook_deliveries', read => true);
+	perform internal.admin_table('public.webhook_logs', read => true); -- SET-57
+end $$;
+create policy own_channels on public.channel_accounts as restrictive for select to authenticated
+	using ((select auth.channel_ids()) is null or id = any ((select auth.channel_ids())::uuid[]));
+
+-- ---- conversations and messages ----------------------------------------------------
+
+-- Assigned only or all, by flag; whose team it is; and the channels granted
+-- (AUTH-76). sees_all knows of all of that, and is asked first.
+do $$ begin
+	perform internal.flag_table('public.conversations', 'can_see_assigned_conversations');
+end $$;
+create policy visible on public.conversations as restrictive to authenticated
+	using ((select auth.sees_all('conversations'))
+		or ((select auth.may('can_see_all_conversations')) or assignee_id = any ((select auth.team_ids())::uuid[]))
+			and ((select auth.channel_ids()) is null or channel_account_id is null
+				or channel_account_id = any ((select auth.channel_ids())::uuid[])));
+create trigger a_own_new before insert on public.conversations for each row when (new.assignee_id is null)
+	execute function internal.own_new('assignee_id', 'can_see_all_conversations');
+
+do $$ begin
+	-- API-19, AUTH-77: the same two flags for users and keys.
+	perform internal.flag_table('public.messages', 'can_read_messages', 'can_send_messages');
+end $$;
+create policy visible on public.messages as restrictive to authenticated
+	using ((select auth.sees_all('conversations')) or exists (select from public.conversations c
+		where c.organization_id = messages.organization_id and c.id = messages.conversation_id));
+
+create function internal.of_message(t regclass) returns void
+language plpgsql
+as $$
+begin
+	execute format('create policy flag_select on %s as restrictive for select to authenticated
+		using ((select auth.may(''can_read_messages'')))', t);
+	execute format('create policy visible on %1$s as restrictive for select to authenticated
+		using ((select auth.sees_all(''conversations'')) or exists (select from public.messages m
+			where m.organization_id = %1$s.organization_id and m.id = %1$s.message_id))', t);
+end
+$$;
+do $$ begin
+	perform internal.of_message('public.message_attachments');
+	perform internal.of_message('public.message_status_history');
+end $$;
+drop function internal.of_message(regclass);
+
+-- A file of a message is seen by who sees the message; others (logos, pictures)
+-- by everybody.
+create function internal.file_hidden(file uuid) returns boolean
+language sql stable security definer set search_path = ''
+as $$
+	select exists (select from public.message_attachments a where a.organization_id = auth.org() and a.file_id = file)
+$$;
+create policy visible on public.files as restrictive for select to authenticated
+	using ((select auth.sees_all('conversations')) or created_by = (select auth.uid())
+		or exists (select from public.message_attachments a where a.organization_id = files.organization_id and a.file_id = files.id)
+		or not internal.file_hidden(id));
+create index message_attachments_file_idx on public.message_attachments (organization_id, file_id) where file_id is not null;
+
+-- ---- contacts, companies, deals ---------------------------------------------------------
+
+-- With its owner's rights, or the policies of deals and quotes would ask each other.
+create function internal.has_quote(kind text, record uuid) returns boolean
+language sql stable security definer set search_path = ''
+as $$
+	select exists (select from public.quotes q where q.organization_id = auth.org()
+		and case kind when 'deal' then q.deal_id = record when 'contact' then q.contact_id = record else q.company_id = record end)
+$$;
+create index quotes_owner_idx on public.quotes (organization_id, owner_id);
+
+do $$ begin
+	perform internal.flag_table('public.deals', 'can_access_crm');
+	perform internal.visible_table('public.deals', 'owner_id', 'deals',
+		'(select auth.may(''can_access_finance'')) and internal.has_quote(''deal'', id)');
+	-- The person one writes with is known in the inbox, and the one behind an
+	-- own deal, whoever they are assigned to.
+	perform internal.flag_table('public.contacts', 'can_access_crm', reads => false);
+	update internal.table_flags set reads = 'can_access_crm' where name = 'contacts';
+	perform internal.visible_table('public.contacts', 'assignee_id', 'contacts',
+		'exists (select from public.conversations c where c.organization_id = contacts.organization_id and c.contact_id = contacts.id)'
+		' or exists (select from public.deals d where d.organization_id = contacts.organization_id and d.contact_id = contacts.id)'
+		' or (select auth.may(''can_access_finance'')) and internal.has_quote(''contact'', id)');
+end $$;
+
+alter table public.companies add column if not exists owner_id uuid;
+alter table public.companies add constraint companies_owner_id_fkey foreign key (organization_id, owner_id)
+	references public.profiles (organization_id, id) on delete set null (owner_id);
+create index companies_owner_idx on public.companies (organization_id, owner_id) where owner_id is not null;
+do $$ begin
+	perform internal.flag_table('public.companies', 'can_access_crm', reads => false);
+	update internal.table_flags set reads = 'can_access_crm' where name = 'companies';
+	perform internal.visible_table('public.companies', 'owner_id', 'contacts',
+		'exists (select from public.contacts k where k.organization_id = companies.organization_id and k.company_id = companies.id)'
+		' or exists (select from public.deals d where d.organization_id = companies.organization_id and d.company_id = companies.id)'
+		' or (select auth.may(''can_access_finance'')) and internal.has_quote(''company'', id)');
+end $$;
+
+-- ---- what hangs on them -------------------------------------------------------------------
+
+create policy visible on public.contact_handles as restrictive to authenticated
+	using ((select auth.sees_all('contacts')) or exists (select from public.contacts c
+		where c.organization_id = contact_handles.organization_id and c.id = contact_handles.contact_id));
+create policy visible on public.deal_stage_history as restrictive to authenticated
+	using ((select auth.sees_all('deals')) or exists (select from public.deals d
+		where d.organization_id = deal_stage_history.organization_id and d.id = deal_stage_history.deal_id));
+create policy visible on public.deal_owner_history as restrictive to authenticated
+	using ((select auth.sees_all('deals')) or exists (select from public.deals d
+		where d.organization_id = deal_owner_history.organization_id and d.id = deal_owner_history.deal_id));
+create policy visible on public.notes as restrictive to authenticated
+	using ((select auth.sees_everything()) or case
+		when deal_id is not null then exists (select from public.deals d
+			where d.organization_id = notes.organization_id and d.id = notes.deal_id)
+		when conversation_id is not null then exists (select from public.conversations c
+			where c.organization_id = notes.organization_id and c.id = notes.conversation_id)
+		when company_id is not null then exists (select from public.companies c
+			where c.organization_id = notes.organization_id and c.id = notes.company_id)
+		when contact_id is not null then exists (select from public.contacts c
+			where c.organization_id = notes.organization_id and c.id = notes.contact_id)
+		else true end);
+
+do $$ begin
+	perform internal.flag_table('public.quotes', 'can_access_crm');
+	perform internal.visible_table('public.quotes', 'owner_id', 'deals',
+		'(select auth.may(''can_access_finance''))'
+		' or exists (select from public.deals d where d.organization_id = quotes.organization_id and d.id = quotes.deal_id)');
+end $$;
+create policy visible on public.quote_lines as restrictive to authenticated
+	using ((select auth.sees_all('deals')) or exists (select from public.quotes q
+		where q.organization_id = quote_lines.organization_id and q.id = quote_lines.quote_id));
+create policy visible on public.share_links as restrictive to authenticated
+	using ((select auth.sees_all('deals')) or kind = 'quote' and exists (select from public.quotes q
+		where q.organization_id = share_links.organization_id and q.id = share_links.record_id));
+
+-- An event tells what its record was: it is for who sees the record. What a
+-- key may not read in messages it does not find here either (API-19).
+create policy visible on public.events as restrictive for select to authenticated
+	using ((select auth.sees_everything()) and (record_type <> 'member' or (select auth.may('can_manage_team')))
+		or case record_type
+		when 'message' then (select auth.may('can_read_messages')) and exists (select from public.messages m
+			where m.organization_id = events.organization_id and m.id = events.record_id)
+		when 'conversation' then exists (select from public.conversations c
+			where c.organization_id = events.organization_id and c.id = events.record_id)
+		when 'inbox' then exists (select from public.conversations c
+			where c.organization_id = events.organization_id and c.id = events.record_id)
+		when 'deal' then exists (select from public.deals d
+			where d.organization_id = events.organization_id and d.id = events.record_id)
+		when 'contact' then exists (select from public.contacts c
+			where c.organization_id = events.organization_id and c.id = events.record_id)
+		when 'company' then exists (select from public.companies c
+			where c.organization_id = events.organization_id and c.id = events.record_id)
+		when 'quote' then exists (select from public.quotes q
+			where q.organization_id = events.organization_id and q.id = events.record_id)
+		when 'member' then (select auth.may('can_manage_team'))
+		else true end);
+create policy message_keys on public.webhook_deliveries as restrictive for select to authenticated
+	using ((select auth.may('can_read_messages')));
+create policy message_keys on public.webhook_logs as restrictive for select to authenticated
+	using ((select auth.may('can_read_messages')));
+
+-- ---- tables of 060, where they are ------------------------------------------------------------
+
+do $$
+declare
+	r record;
+begin
+	for r in select * from (values
+			('tasks', 'can_access_tasks', 'assignee_id', 'tasks'),
+			('campaigns', 'can_access_broadcast', null, null),
+			('notification_logs', 'can_access_broadcast', null, null),
+			('projects', 'can_access_pm', null, null),
+			('project_milestones', 'can_access_pm', null, null),
+			('project_deliverables', 'can_access_pm', null, null)) x (name, flag, owner_column, kind)
+		where to_regclass('public.' || x.name) is not null
+	loop
+		perform internal.flag_table(to_regclass('public.' || r.name), r.flag);
+		if r.owner_column is not null then
+			perform internal.visible_table(to_regclass('public.' || r.name), r.owner_column, r.kind);
+		end if;
+	end loop;
+	if to_regclass('public.call_records') is not null then
+		perform internal.visible_table('public.call_records', 'agent_id', 'call_records');
+	end if;
+end $$;
+
+grant execute on function internal.file_hidden(uuid), internal.has_quote(text, uuid) to authenticated;
+notify pgrst;
