@@ -64,6 +64,17 @@ void http_dispatch(const struct http_program *program, const struct http_table *
 		   struct http_request *rq, struct http_response *rs,
 		   const struct http_input *in);
 
+/* What every answer has beside what its handler said; once. */
+void http_finish(const struct http_program *p, struct http_request *rq, struct http_response *rs);
+
+/* Where an answer goes before its handler returns. */
+struct http_sink {
+	const struct http_program *program;
+	void (*write)(void *arg, struct sv s);
+	void *arg;
+	bool begun, failed;
+};
+
 /* ---- response.c ------------------------------------------------------ */
 
 /* Empty for another use, in that arena. */

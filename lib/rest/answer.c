@@ -17,10 +17,12 @@ static int64_t rows_of(const struct rest_plan *p, const struct db_batch *b, cons
 	return db_affected(b, q->main);
 }
 
-static int64_t total(const struct rest_plan *p, const struct db_batch *b, const struct asked *q)
+int64_t answer_total(const struct rest_plan *p, const struct db_batch *b, const struct asked *q)
 {
 	int64_t n = -1, planned;
 
+	if (p->call && p->single && p->counted)
+		return 1;
 	if (q->count >= 0)
 		sv_to_i64(db_get(b, q->count, 0, 0), &n);
 	if (q->estimate >= 0 && (q->count < 0 || n >= p->count_limit)) {
@@ -37,7 +39,8 @@ static void content_range(const struct rest_plan *p, struct http_response *rs, s
 		  int64_t rows, int64_t of)
 {
 	bool told = p->method == HTTP_GET || p->method == HTTP_PATCH || p->call;
-	char *range = told && rows > 0 && of != 0
+	char *range = rows < 0 ? arena_printf(a, "%lld-*", (long long)p->offset)
+		      : told && rows > 0 && of != 0
 			      ? arena_printf(a, "%lld-%lld", (long long)p->offset,
 					     (long long)(p->offset + rows - 1))
 			      : arena_printf(a, "*");
@@ -210,11 +213,23 @@ void answer_headers(const struct rest_plan *p, struct http_response *rs, struct 
 		http_set_header(rs, "Content-Profile", p->profile);
 }
 
+enum status answer_counted(const struct rest_plan *p, const struct db_batch *b,
+			   const struct asked *q, int64_t rows, struct http_response *rs,
+			   struct err *e)
+{
+	int64_t of = answer_total(p, b, q);
+
+	if ((p->method == HTTP_GET || p->call) && of >= 0 && p->offset > of)
+		return beyond(p, db_arena(b), rs, of, e);
+	answer_headers(p, rs, db_arena(b), rows, of);
+	return ST_OK;
+}
+
 enum status answer_write(const struct rest_plan *p, const struct rest_options *o,
 			 const struct db_batch *b, const struct asked *q,
 			 struct http_response *rs, struct err *e)
 {
-	int64_t rows = rows_of(p, b, q), of = total(p, b, q);
+	int64_t rows = rows_of(p, b, q);
 
 	if (p->shape == REST_OBJECT && p->answer == REST_ROWS && p->media.form == REST_JSON &&
 	    !p->media.explain && !p->single && rows != 1)
@@ -228,9 +243,8 @@ enum status answer_write(const struct rest_plan *p, const struct rest_options *o
 		write_plan(b, q->main, &rs->body);
 		return ST_OK;
 	}
-	if ((p->method == HTTP_GET || p->call) && of >= 0 && p->offset > of)
-		return beyond(p, db_arena(b), rs, of, e);
-	answer_headers(p, rs, db_arena(b), rows, of);
+	if (answer_counted(p, b, q, rows, rs, e))
+		return e->status;
 	if (!p->call && p->method & (HTTP_POST | HTTP_PUT))
 		rs->status = written(p, b, q);
 	if (p->answer == REST_HEADERS)

@@ -37,7 +37,18 @@ static bool exposed(const struct tree *t, struct sv schema)
 	return false;
 }
 
-static enum status bind_schema(struct tree *t)
+/* "a,b" as "a, b" */
+static const char *listed(struct arena *a, const char *names)
+{
+	struct sv list = sv_from(names);
+	struct buf b buf_auto = BUF_INIT;
+
+	while (sv_present(list))
+		buf_addf(&b, "%s%.*s", b.n ? ", " : "", SV_ARG(sv_trim(sv_cut(&list, ','))));
+	return arena_dup(a, buf_sv(&b));
+}
+
+enum status bind_schema(struct tree *t)
 {
 	struct sv list = sv_from(t->options->schemas);
 
@@ -49,7 +60,9 @@ static enum status bind_schema(struct tree *t)
 	if (exposed(t, t->schema_name))
 		return ST_OK;
 	bind_fail(t, ST_NOT_ACCEPTABLE, SV("PGRST106"),
-		  "The schema must be one of the following: %s", t->options->schemas);
+		  "Invalid schema: %.*s", SV_ARG(t->schema_name));
+	t->e->hint = sv_from(arena_printf(t->arena, "Only the following schemas are exposed: %s",
+					  listed(t->arena, t->options->schemas)));
 	return t->e->status;
 }
 
@@ -78,7 +91,8 @@ enum status bind_target(struct tree *t)
 	if (rest.n) {
 		t->id = sv_cut(&rest, '/');
 		if (sv_present(rest))
-			return bind_fail(t, ST_NOT_FOUND, SV_NONE, "%s", status_text(ST_NOT_FOUND));
+			return bind_fail(t, ST_NOT_FOUND, SV("PGRST125"),
+					 "Invalid path specified in request URL");
 	}
 	return bind_table(t, first);
 }

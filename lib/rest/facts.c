@@ -4,7 +4,7 @@
  */
 #include "rest/load.h"
 
-#define SCHEMAS "n.nspname = any(string_to_array(replace($1, ' ', ''), ','))"
+#define SCHEMAS "n.nspname = any(regexp_split_to_array($1, ' *, *'))"
 
 /* 8, 4, 16: the bits of insert, update and delete. */
 static const char tables_sql[] =
@@ -12,7 +12,9 @@ static const char tables_sql[] =
 	" c.relkind in ('r', 'p') or w.can & 4 <> 0, c.relkind in ('r', 'p') or w.can & 16 <> 0"
 	" from pg_class c join pg_namespace n on n.oid = c.relnamespace,"
 	" lateral (select case when c.relkind in ('v', 'f') then pg_relation_is_updatable(c.oid, true) else 0 end as can) w"
-	" where " SCHEMAS " and c.relkind in ('r', 'v', 'm', 'f', 'p')";
+	" where " SCHEMAS " and c.relkind in ('r', 'v', 'm', 'f', 'p')"
+	" and not c.relispartition and not exists (select from pg_depend x where x.classid = 'pg_class'::regclass"
+	"	and x.objid = c.oid and x.deptype = 'e')";
 
 static const char handlers_sql[] =
 	"with media as (select t.oid, lower(t.typname) as name, t.typname = '*/*' as any"
@@ -43,14 +45,25 @@ struct load_facts load_facts_ask(struct db_batch *b, const char *schemas)
 
 static void load_tables(struct rest_schema *s, struct rows r)
 {
+	size_t n = 0;
+	size_t *missing = ARENA_ARRAY(s->arena, db_rows(r.b, r.stmt) + 1, size_t);
+
 	for (; r.row < db_rows(r.b, r.stmt); r.row++) {
 		struct rest_table *t = rest_table_find(s, cell(&r, 0), cell(&r, 1));
 
-		if (!t)
+		if (!t) {
+			missing[n++] = r.row;
 			continue;
+		}
 		t->insertable = flag(&r, 2);
 		t->updatable = flag(&r, 3);
 		t->deletable = flag(&r, 4);
+	}
+	/* A relation without columns is one nevertheless; what is added is found
+	 * only after sorting. */
+	for (size_t i = 0; i < n; i++) {
+		r.row = missing[i];
+		rest_schema_table(s, cell(&r, 0), cell(&r, 1));
 	}
 }
 

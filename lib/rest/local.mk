@@ -8,9 +8,11 @@ lib_libkontor_a_SOURCES += \
 	lib/rest/facts.c \
 	lib/rest/functions.c \
 	lib/rest/identity.c lib/rest/identity.h \
+	lib/rest/info.c \
 	lib/rest/keys.c \
 	lib/rest/load.c lib/rest/load.h \
 	lib/rest/media.c lib/rest/media.h \
+	lib/rest/openapi.c lib/rest/openapi.h \
 	lib/rest/ops.def \
 	lib/rest/parse.c \
 	lib/rest/prefer.c \
@@ -23,6 +25,7 @@ lib_libkontor_a_SOURCES += \
 	lib/rest/select.c \
 	lib/rest/settings.c \
 	lib/rest/sql.c \
+	lib/rest/stream.c lib/rest/stream.h \
 	lib/rest/text.c \
 	lib/rest/tree.h \
 	lib/rest/where.c \

@@ -326,6 +326,20 @@ enum status media_choose(struct tree *t)
 	return nothing_fits(t, wishes, n);
 }
 
+enum status media_openapi(struct tree *t)
+{
+	static const char *const fits[] = { "*/*", "application/*", "application/json",
+					    "application/openapi+json" };
+	struct wish wishes[TYPES_MAX];
+	size_t n = read_wishes(t, wishes);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < sizeof(fits) / sizeof(*fits); j++)
+			if (sv_eq(wishes[i].type, sv_from(fits[j])))
+				return ST_OK;
+	return nothing_fits(t, wishes, n);
+}
+
 /* ---- the statement ------------------------------------------------------------------------ */
 
 static void add_aggregate(const struct tree *t, const struct rest_handler *h, struct buf *b)
@@ -345,13 +359,14 @@ void media_wrap(const struct tree *t, struct rest_plan *p)
 	if (m->explain)
 		buf_addf(&b, "explain (%s) ", m->explain);
 	if (p->answer == REST_ROWS && (m->geojson || (m->handler && !m->handler->function))) {
-		buf_lit(&b, "select ");
+		/* A CTE, because a write can be nowhere else. */
+		buf_addf(&b, "with r as (%.*s) select ", SV_ARG(p->main.sql));
 		if (m->geojson)
 			buf_lit(&b, "json_build_object('type','FeatureCollection','features',"
 				    "coalesce(json_agg(st_asgeojson(_)::json),'[]'))");
 		else
 			add_aggregate(t, m->handler, &b);
-		buf_addf(&b, ",count(*) from (%.*s) as _", SV_ARG(p->main.sql));
+		buf_lit(&b, ",count(*) from r as _");
 		p->media.counted = true;
 	} else if (b.n) {
 		buf_add(&b, p->main.sql);

@@ -13,6 +13,8 @@
 
 /* Fill t->media and t->shape from the header Accept; 406 when nothing fits. */
 enum status media_choose(struct tree *t);
+/* Whether Accept takes the OpenAPI description; else 406. */
+enum status media_openapi(struct tree *t);
 /* Make of the rows' statement the one that gives the form asked for. */
 void media_wrap(const struct tree *t, struct rest_plan *plan);
 

@@ -1,7 +1,7 @@
 /*
  * The engine at work: the schema kept fresh, a request run, its rows written.
  */
-#include "rest/answer.h"
+#include "rest/stream.h"
 #include "rest/tree.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -90,7 +90,9 @@ enum status rest_ready(struct rest *r, struct db *db, struct arena *a, struct er
 
 static struct sv profile(const struct http_request *rq)
 {
-	return http_header(rq, rq->method == HTTP_GET ? "Accept-Profile" : "Content-Profile");
+	bool reads = rq->method & (HTTP_GET | HTTP_OPTIONS);
+
+	return http_header(rq, reads ? "Accept-Profile" : "Content-Profile");
 }
 
 /* Of HEAD it says nothing, by RFC 9110. */
@@ -139,26 +141,98 @@ static enum status compile(struct rest *r, const struct rest_input *in, struct a
 
 /* ---- a request ------------------------------------------------------------------- */
 
-static void ask_all(struct rest *r, const struct rest_plan *p, struct db_batch *b, struct asked *q)
+/* Content-Location: the parameters in the order of their names. */
+static int by_name(const void *a, const void *b)
+{
+	const struct http_pair *x = a, *y = b;
+
+	return sv_cmp(x->name, y->name);
+}
+
+static struct sv canonical(const struct rest_input *in, struct sv table, struct arena *a)
+{
+	struct http_pair *sorted = ARENA_ARRAY(a, in->query->n + 1, struct http_pair);
+	struct buf b buf_auto = BUF_INIT;
+
+	for (size_t i = 0; i < in->query->n; i++)
+		sorted[i] = in->query->v[i];
+	qsort(sorted, in->query->n, sizeof(*sorted), by_name);
+	buf_addf(&b, "/%.*s", SV_ARG(table));
+	for (size_t i = 0; i < in->query->n; i++) {
+		buf_addc(&b, i ? '&' : '?');
+		buf_url(&b, sorted[i].name);
+		buf_addc(&b, '=');
+		buf_url(&b, sorted[i].value);
+	}
+	return arena_sv(a, buf_sv(&b));
+}
+
+/* What PostgREST says beside the rows. */
+static void describe(const struct rest *r, const struct rest_input *in, struct rest_plan *p,
+		     struct arena *a)
+{
+	struct sv list = sv_from(r->options->schemas), first = sv_trim(sv_cut(&list, ','));
+
+	if (p->method == HTTP_GET && !p->call)
+		p->location = canonical(in, p->table, a);
+	if (sv_present(list))
+		p->profile = in->profile.n ? in->profile : first;
+}
+
+static int ask(struct db_batch *b, const struct rest_statement *s)
+{
+	return s->sql.n ? db_add_composed(b, s->sql, s->n, s->params) : -1;
+}
+
+static void ask_counts(const struct rest_plan *p, struct db_batch *b, struct asked *q)
+{
+	q->count = ask(b, &p->count);
+	q->estimate = ask(b, &p->estimate);
+}
+
+/* Of an answer that leaves as it comes, the headers have to be known first;
+ * only a function's rows are counted by itself. */
+static void ask_all(const struct rest *r, const struct rest_plan *p, bool streams,
+		    struct db_batch *b, struct asked *q)
 {
 	*q = (struct asked){
-		.count = -1, .estimate = -1, .inserted = -1, .settings = -1
+		.count = -1, .estimate = -1, .inserted = -1, .before = -1, .settings = -1
 	};
 	if (p->read_only || (r->options->read_only && p->method == HTTP_GET))
 		db_add(b, "select set_config('transaction_read_only', 'on', true)");
 	if (p->timezone.n)
 		db_add(b, "select set_config('timezone', $1, true)", DB_S(p->timezone));
-	q->main = db_add_composed(b, p->main.sql, p->main.n, p->main.params);
-	if (p->count.sql.n)
-		q->count = db_add_composed(b, p->count.sql, p->count.n, p->count.params);
-	if (p->estimate.sql.n)
-		q->estimate =
-			db_add_composed(b, p->estimate.sql, p->estimate.n, p->estimate.params);
-	if (p->inserted.sql.n)
-		q->inserted =
-			db_add_composed(b, p->inserted.sql, p->inserted.n, p->inserted.params);
+	if (streams && !p->call)
+		ask_counts(p, b, q);
+	if (streams && r->options->response_settings)
+		q->before = settings_ask(b);
+	q->main = ask(b, &p->main);
+	if (!streams || p->call)
+		ask_counts(p, b, q);
+	q->inserted = ask(b, &p->inserted);
 	if (r->options->response_settings)
 		q->settings = settings_ask(b);
+}
+
+static enum status answer(struct rest *r, const struct rest_input *in, struct stream *s,
+			  bool streams, struct db_batch *b, struct err *e)
+{
+	if (in->flags & REST_ROLLBACK)
+		db_rollback(b);
+	if (streams)
+		db_stream(b, s->asked->main, stream_row, s);
+	if (db_run(b, e)) {
+		if (!http_is_streaming(s->rs))
+			return refuse(s->plan, in, r->options, b, s->rs, e);
+		log_error("an answer broke off", LOG_S("why", err_message(e)));
+		http_stream_fail(s->rs);
+		return ST_OK;
+	}
+	if (streams ? stream_end(s, b, e) : answer_write(s->plan, r->options, b, s->asked, s->rs, e))
+		return e->status;
+	if (s->asked->settings < 0 || http_is_streaming(s->rs))
+		return ST_OK;
+	return settings_apply(b, s->asked->settings, s->rs, e);
 }
 
 enum status rest_handle(struct rest *r, const struct rest_call *call, struct http_request *rq,
@@ -167,15 +241,19 @@ enum status rest_handle(struct rest *r, const struct rest_call *call, struct htt
 	struct rest_input in = input(call, rq);
 	struct rest_plan plan;
 	struct asked asked;
+	struct stream s = { .plan = &plan, .asked = &asked, .rq = rq, .rs = rs };
+	bool streams;
 
+	if (rq->method == HTTP_OPTIONS)
+		return info_options(r->schema, r->options, &in, rq->arena, rs, e);
+	if (!in.target.n)
+		return info_root(r->schema, r->options, &in, rq, b, rs, e);
 	if (compile(r, &in, rq->arena, &plan, e))
 		return e->status;
-	ask_all(r, &plan, b, &asked);
-	if (call->flags & REST_ROLLBACK)
-		db_rollback(b);
-	if (db_run(b, e))
-		return refuse(&plan, &in, r->options, b, rs, e);
-	if (answer_write(&plan, r->options, b, &asked, rs, e))
-		return e->status;
-	return asked.settings >= 0 ? settings_apply(b, asked.settings, rs, e) : ST_OK;
+	if (r->options->strict)
+		describe(r, &in, &plan, rq->arena);
+	s.head = call->flags & REST_HEAD;
+	streams = stream_wanted(&plan, rs, s.head);
+	ask_all(r, &plan, streams, b, &asked);
+	return answer(r, &in, &s, streams, b, e);
 }

@@ -32,6 +32,12 @@
 struct rest;
 struct rest_schema;
 
+enum rest_openapi {
+	REST_OPENAPI_MAY, /* what the caller may use */
+	REST_OPENAPI_ALL,
+	REST_OPENAPI_OFF
+};
+
 struct rest_options {
 	const char *schemas; /* comma-separated; the first is the default one */
 	/* More schemas whose functions of a row are columns; NULL: none. */
@@ -48,6 +54,10 @@ struct rest_options {
 	 * as numbers, an operand may be a column, lists need no brackets, and of
 	 * several relationships the direct one is meant. */
 	bool strict;
+	enum rest_openapi openapi;
+	bool openapi_security;   /* describe the token too */
+	const char *openapi_url; /* where the interface is; NULL: as the request says */
+	const char *base_path;   /* of that address; NULL: "/" */
 	bool plan;          /* Accept: application/vnd.pgrst.plan is answered */
 	bool no_aggregates; /* sum(), count() ... are refused */
 	/* The column that says whose a row is, where a table has it: completes

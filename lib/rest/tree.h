@@ -254,6 +254,8 @@ bool call_takes(const struct tree *t, const struct http_pair *p);
 /* ---- bind.c: names to the schema --------------------------------------- */
 
 enum status bind_target(struct tree *t);
+/* The part of it that finds the schema. */
+enum status bind_schema(struct tree *t);
 enum status bind_tree(struct tree *t);
 enum status bind_column_fail(struct tree *t, const struct rest_table *table, struct sv name);
 /* A refusal with PostgREST's code. */
