@@ -25,6 +25,7 @@ static const struct rest_options options = {
 	.scope_column = "organization_id",
 	.bare = bare,
 	.seal = seal,
+	.base_path = "/rest/v1",
 };
 
 static struct rest *engine(void)

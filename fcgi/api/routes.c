@@ -9,6 +9,7 @@
 	{ methods, "/auth/v1/" path, handler, auth, flags, FORM_MAX, HTTP_RATE_ADDRESS },
 
 const struct http_route api_routes[] = {
+	{ HTTP_GET, "/rest/v1", rest_table, HTTP_BEARER },
 	{ VERBS, "/rest/v1/*", rest_table, HTTP_BEARER, 0, ROWS_MAX, HTTP_RATE_REST },
 	{ VERBS, "/functions/v1/rest-api-proxy", rest_proxy, HTTP_API_KEY, 0, ROWS_MAX, HTTP_RATE_REST },
 	{ VERBS, "/functions/v1/rest-api-proxy/*", rest_proxy, HTTP_API_KEY, 0, ROWS_MAX, HTTP_RATE_REST },

@@ -113,6 +113,7 @@ bool answer_preflight(const struct setup *s, struct http_request *rq, struct htt
 {
 	struct sv origin = allowed_origin(s, rq);
 	struct sv headers = http_header(rq, "Access-Control-Request-Headers");
+	struct buf b buf_auto = BUF_INIT;
 
 	if (rq->method != HTTP_OPTIONS || !origin.n ||
 	    !http_header(rq, "Access-Control-Request-Method").n)
@@ -120,9 +121,11 @@ bool answer_preflight(const struct setup *s, struct http_request *rq, struct htt
 	allow(s, rs, origin);
 	http_set_header(rs, "Access-Control-Allow-Methods",
 			SV("GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD"));
-	http_set_header(rs, "Access-Control-Allow-Headers",
-			sv_from(arena_printf(rq->arena, "Authorization%s%.*s", headers.n ? ", " : "",
-					     SV_ARG(headers))));
+	buf_lit(&b, "Authorization");
+	while (sv_present(headers))
+		buf_addf(&b, ", %.*s", SV_ARG(sv_trim(sv_cut(&headers, ','))));
+	buf_lit(&b, ", Accept, Accept-Language, Content-Language");
+	http_set_header(rs, "Access-Control-Allow-Headers", arena_sv(rq->arena, buf_sv(&b)));
 	http_set_header(rs, "Access-Control-Max-Age", SV("86400"));
 	return true;
 }

@@ -120,7 +120,8 @@ static bool prefers(const struct http_request *rq, struct sv what)
 	return false;
 }
 
-bool undoes(const struct setup *s, const struct http_request *rq)
+/* db-tx-end and Prefer: tx= say that nothing is to stay. */
+static bool undoes(const struct setup *s, const struct http_request *rq)
 {
 	struct sv end = rest_config_get(&s->config, REST_CONFIG_db_tx_end);
 	bool undo = sv_starts(end, SV("rollback"));
@@ -133,7 +134,7 @@ bool undoes(const struct setup *s, const struct http_request *rq)
 /* ---- the whole ----------------------------------------------------------------------- */
 
 enum status identify(const struct setup *s, struct http_request *rq, struct db_batch **out,
-		     struct err *e)
+		     unsigned *flags, struct err *e)
 {
 	size_t n = FIXED + 2 * s->config.napp;
 	struct db_value *p = ARENA_ARRAY(rq->arena, n, struct db_value);
@@ -154,8 +155,12 @@ enum status identify(const struct setup *s, struct http_request *rq, struct db_b
 		p[FIXED + 2 * i + 1] = DB_S(s->config.app[i].value);
 	}
 	*out = db_batch(s->db, rq->arena);
-	if (undoes(s, rq))
+	if (undoes(s, rq)) {
+		*flags |= REST_ROLLBACK;
 		db_hold(*out);
+	}
+	if (!who.token || sv_eq(who.role, s->who.anon_role))
+		*flags |= REST_ANONYMOUS;
 	db_as(*out, s->identify_sql, n, p);
 	if (s->before_sql)
 		db_add(*out, s->before_sql);

@@ -12,26 +12,60 @@
 static const char *config_path;
 static struct setup *setup;
 
+/* The dispatcher calls it GET. */
+static bool is_head(const struct http_request *rq)
+{
+	return sv_eq(http_env(rq, "REQUEST_METHOD"), SV("HEAD"));
+}
+
+/* The root may be a function. */
+static struct sv target(const struct http_request *rq)
+{
+	struct sv root = rest_config_get(&setup->config, REST_CONFIG_db_root_spec);
+	struct sv path = sv_skip(rq->path, 1), name = root;
+
+	if (path.n || !root.n || rq->method == HTTP_OPTIONS)
+		return path;
+	while (sv_chr(name, '.') >= 0)
+		sv_cut(&name, '.');
+	return sv_from(arena_printf(rq->arena, "rpc/%.*s", SV_ARG(name)));
+}
+
 static enum status run(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct rest_call call = { .target = sv_skip(rq->path, 1) };
+	struct rest_call call = { .target = target(rq), .flags = is_head(rq) ? REST_HEAD : 0 };
 	struct db_batch *b;
 
-	if (rest_ready(setup->rest, setup->db, rq->arena, e) || identify(setup, rq, &b, e))
+	if (rest_ready(setup->rest, setup->db, rq->arena, e) || 
+	    identify(setup, rq, &b, &call.flags, e))
 		return e->status;
-	if (undoes(setup, rq))
-		call.flags |= REST_ROLLBACK;
 	return rest_handle(setup->rest, &call, rq, rs, b, e);
+}
+
+/* server-trace-header: what was sent goes back. */
+static void trace(struct http_request *rq, struct http_response *rs)
+{
+	const char *name = rest_config_str(&setup->config, REST_CONFIG_server_trace_header);
+	struct sv value = name ? http_header(rq, name) : SV_NONE;
+
+	if (!value.n)
+		return;
+	if (sv_ieq(sv_from(name), SV("X-Request-Id")))
+		rq->request_id = arena_sv(rq->arena, value);
+	else
+		http_set_header(rs, name, value);
 }
 
 /* Headers that stood before the failure stay: SQL may have set them. */
 static enum status serve(struct http_request *rq, struct http_response *rs, struct err *e)
 {
+	trace(rq, rs);
 	if (answer_preflight(setup, rq, rs))
 		return ST_OK;
+	answer_cors(setup, rq, rs);
+	rs->no_length = is_head(rq);
 	if (run(rq, rs, e))
 		answer_error(rq, rs, e);
-	answer_cors(setup, rq, rs);
 	return ST_OK;
 }
 

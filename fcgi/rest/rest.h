@@ -28,11 +28,10 @@ struct setup {
 struct setup *setup_load(const char *path, struct err *e);
 void setup_free(struct setup *s);
 
-/* identify.c: the statements that come before the request's own. */
+/* identify.c: the statements that come before the request's own; adds to the
+ * flags of the call what follows from who asks. */
 enum status identify(const struct setup *s, struct http_request *rq, struct db_batch **out,
-		     struct err *e) WARN_UNUSED;
-/* db-tx-end and Prefer: tx= say that nothing is to stay. */
-bool undoes(const struct setup *s, const struct http_request *rq);
+		     unsigned *flags, struct err *e) WARN_UNUSED;
 const char *identify_compose(struct setup *s);
 
 /* answer.c: PostgREST's form of an error, and what CORS wants. */

@@ -12,19 +12,33 @@ static struct sv get(const struct setup *s, enum rest_config_key key)
 	return rest_config_get(&s->config, key);
 }
 
+static enum rest_openapi openapi_mode(const struct setup *s)
+{
+	struct sv mode = get(s, REST_CONFIG_openapi_mode);
+
+	if (sv_eq(mode, SV("disabled")))
+		return REST_OPENAPI_OFF;
+	return sv_eq(mode, SV("ignore-privileges")) ? REST_OPENAPI_ALL : REST_OPENAPI_MAY;
+}
+
 static void make_options(struct setup *s)
 {
 	const struct rest_config *c = &s->config;
 
 	s->options = (struct rest_options){
 		.schemas = arena_dup(s->arena, get(s, REST_CONFIG_db_schemas)),
+		.extra_schemas = rest_config_str(c, REST_CONFIG_db_extra_search_path),
 		.max_rows = rest_config_int(c, REST_CONFIG_db_max_rows),
 		.channel = rest_config_str(c, REST_CONFIG_db_channel),
 		.deaf = !rest_config_bool(c, REST_CONFIG_db_channel_enabled),
 		.response_settings = true,
 		.read_only = true,
 		.strict = true,
+		.openapi = openapi_mode(s),
+		.openapi_security = rest_config_bool(c, REST_CONFIG_openapi_security_active),
+		.openapi_url = rest_config_str(c, REST_CONFIG_openapi_server_proxy_uri),
 		.tx_override = sv_ends(get(s, REST_CONFIG_db_tx_end), SV("-allow-override")),
+		.plan = rest_config_bool(c, REST_CONFIG_db_plan_enabled),
 		.no_aggregates = !rest_config_bool(c, REST_CONFIG_db_aggregates_enabled),
 	};
 }

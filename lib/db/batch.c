@@ -193,6 +193,14 @@ void db_as_self(struct db_batch *b)
 	identify(b, b->remote.n ? "select set_config('kontor.addr', $1, true)" : NULL, 1, params);
 }
 
+void db_stream(struct db_batch *b, int stmt, db_row_fn *row, void *arg)
+{
+	assert(!b->row && !b->ran);
+	b->streamed = stmt;
+	b->row = row;
+	b->row_arg = arg;
+}
+
 /* ---- one transaction over several batches ------------------------------ */
 
 void db_hold(struct db_batch *b)

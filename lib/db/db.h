@@ -143,6 +143,15 @@ void db_rollback(struct db_batch *b);
 bool db_is_held(const struct db *db);
 void db_let_go(struct db *db);
 
+/*
+ * Answers too large to be kept: each row of that statement is handed over as
+ * it comes and then forgotten, so db_rows of it is 0 afterwards. It is row
+ * `row` for db_get and its like while the function runs. Rows come before
+ * anybody knows whether the batch holds: db_run still says that.
+ */
+typedef void db_row_fn(void *arg, const struct db_batch *b, int stmt, size_t row);
+void db_stream(struct db_batch *b, int stmt, db_row_fn *row, void *arg);
+
 /* ---- results ------------------------------------------------------- */
 
 size_t db_rows(const struct db_batch *b, int stmt);

@@ -36,7 +36,6 @@ static const struct {
 	{ "22", ST_BAD_INPUT, THEIRS, NULL },
 	{ "P0001", ST_BAD_INPUT, THEIRS, NULL },
 	{ "KTR00", ST_CONFLICT, THEIRS, NULL }, /* web/once.c answers instead */
-	{ "25006", ST_BAD_METHOD, THEIRS, NULL },
 	{ "42703", ST_BAD_INPUT, THEIRS, NULL },
 	{ "42P01", ST_NOT_FOUND, THEIRS, NULL },
 	{ "42883", ST_NOT_FOUND, THEIRS, NULL },

@@ -105,6 +105,9 @@ struct db_batch {
 	struct statement *statements;
 	size_t n, size;
 	size_t first; /* statements before the caller's own */
+	db_row_fn *row; /* who gets the rows of that statement as they come */
+	int streamed;
+	void *row_arg;
 	PGresult *failure;
 	const char *failed_sql;
 	struct sv sqlstate, constraint;

@@ -132,11 +132,37 @@ static void fail(struct db_batch *b, const struct step *step, PGresult *r)
 			step->prepare ? step->prepare->sql : "deallocate";
 }
 
+/* ---- rows that are not kept ------------------------------------------- */
+
+static bool is_streamed(const struct db_batch *b, const struct step *step)
+{
+	return b->row && step && step->statement == &b->statements[b->first + (size_t)b->streamed];
+}
+
+static void hand_over(struct db_batch *b, struct statement *s, PGresult *r)
+{
+	int n = PQntuples(r);
+
+	s->result = r;
+	for (int i = 0; i < n && !b->failure; i++)
+		b->row(b->row_arg, b, b->streamed, (size_t)i);
+	s->result = NULL;
+	PQclear(r);
+}
+
 /* false: the connection is in no state to go on with. */
 static bool take(struct db_batch *b, const struct step *step, PGresult *r)
 {
 	switch (PQresultStatus(r)) {
+	case PGRES_SINGLE_TUPLE:
+		hand_over(b, step->statement, r);
+		return true;
 	case PGRES_TUPLES_OK:
+		if (is_streamed(b, step) && PQntuples(r)) {
+			hand_over(b, step->statement, r);
+			return true;
+		}
+		/* fall through */
 	case PGRES_COMMAND_OK:
 	case PGRES_EMPTY_QUERY:
 		if (step && step->prepare)
@@ -168,11 +194,17 @@ static bool take(struct db_batch *b, const struct step *step, PGresult *r)
 static bool read_results(struct db_batch *b, const struct steps *steps)
 {
 	PGconn *conn = b->db->conn;
-	size_t at = 0;
+	size_t at = 0, told = SIZE_MAX;
 
 	for (int idle = 0; idle < 4;) {
 		PGresult *r;
 
+		/* Has to be said between the results of two statements; where it
+		 * comes too late the rows come all at once. */
+		if (at < steps->n && at != told && is_streamed(b, &steps->v[at])) {
+			PQsetSingleRowMode(conn);
+			told = at;
+		}
 		if (!wait_result(conn))
 			return false;
 		r = PQgetResult(conn);

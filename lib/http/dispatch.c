@@ -180,8 +180,7 @@ static void error_headers(const struct http_request *rq, struct http_response *r
 		http_set_header(rs, "WWW-Authenticate", SV("Bearer"));
 }
 
-static void finish(const struct http_program *p, struct http_request *rq,
-		   struct http_response *rs)
+void http_finish(const struct http_program *p, struct http_request *rq, struct http_response *rs)
 {
 	if (!rs->status)
 		rs->status = 200;
@@ -212,5 +211,6 @@ void http_dispatch(const struct http_program *program, const struct http_table *
 		(json ? http_error_json : program->error)(rq, rs, &e);
 		error_headers(rq, rs, &e, allowed);
 	}
-	finish(program, rq, rs);
+	if (!http_is_streaming(rs))
+		http_finish(program, rq, rs);
 }

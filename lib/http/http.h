@@ -114,6 +114,8 @@ struct http_response {
 	size_t nheaders, headers_size;
 	struct buf body; /* kept and reused from request to request */
 	struct arena *arena;
+	bool no_length;  /* nothing is said of the body's length (HEAD) */
+	struct http_sink *sink; /* how to answer before the handler returns; or NULL */
 };
 
 typedef enum status http_handler(struct http_request *rq, struct http_response *rs,
@@ -222,6 +224,8 @@ enum status http_parse_multipart(struct arena *a, struct sv content_type, struct
 
 /* Replaces a header of that name. Control characters become spaces. */
 void http_set_header(struct http_response *rs, const char *name, struct sv value);
+/* Append without replacing. */
+void http_add_header(struct http_response *rs, const char *name, struct sv value);
 struct http_cookie_options {
 	int max_age; /* seconds; 0 = until the browser closes; < 0 = delete */
 	bool secure, http_only, strict; /* strict: SameSite=Strict, else Lax */
@@ -234,6 +238,18 @@ void http_content_type(struct http_response *rs, const char *type);
 enum status http_redirect(struct http_response *rs, struct sv location);
 /* ETag of the body and 304 when the client has it. Call last. */
 void http_etag(struct http_request *rq, struct http_response *rs);
+
+/*
+ * An answer too large to be kept in memory. Where http_can_stream says so,
+ * http_stream sends status, headers and what the body has by now, and each
+ * further call what it has gained; the rest goes out when the handler returns
+ * ST_OK. When it cannot be finished, http_stream_fail ends the connection in
+ * a way that nobody takes for the end of the answer.
+ */
+bool http_can_stream(const struct http_response *rs);
+void http_stream(struct http_request *rq, struct http_response *rs);
+void http_stream_fail(struct http_response *rs);
+bool http_is_streaming(const struct http_response *rs);
 
 /* ---- CSRF ---------------------------------------------------------- */
 

@@ -64,12 +64,21 @@ void http_dispatch(const struct http_program *program, const struct http_table *
 		   struct http_request *rq, struct http_response *rs,
 		   const struct http_input *in);
 
+/* What every answer has beside what its handler said; once. */
+void http_finish(const struct http_program *p, struct http_request *rq, struct http_response *rs);
+
+/* Where an answer goes before its handler returns. */
+struct http_sink {
+	const struct http_program *program;
+	void (*write)(void *arg, struct sv s);
+	void *arg;
+	bool begun, failed;
+};
+
 /* ---- response.c ------------------------------------------------------ */
 
 /* Empty for another use, in that arena. */
 void http_response_clear(struct http_response *rs, struct arena *a);
-/* Append without replacing. */
-void http_add_header(struct http_response *rs, const char *name, struct sv value);
 /* Status line and headers as FastCGI wants them, up to the empty line. */
 void http_response_head(const struct http_response *rs, struct buf *out);
 /* Answers with these statuses have no body. */

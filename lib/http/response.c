@@ -10,6 +10,7 @@ void http_response_clear(struct http_response *rs, struct arena *a)
 	rs->nheaders = rs->headers_size = 0;
 	buf_clear(&rs->body);
 	rs->arena = a;
+	rs->no_length = false;
 }
 
 /* A line break in a value would begin another header. */
@@ -195,10 +196,44 @@ void http_response_head(const struct http_response *rs, struct buf *out)
 		buf_add(out, h->value);
 		buf_lit(out, "\r\n");
 	}
-	if (!http_bodiless(rs->status)) {
+	if (!http_bodiless(rs->status) && !rs->no_length) {
 		buf_lit(out, "Content-Length: ");
 		buf_add_i64(out, (int64_t)rs->body.n);
 		buf_lit(out, "\r\n");
 	}
 	buf_lit(out, "\r\n");
+}
+
+/* ---- before the handler returns --------------------------------------- */
+
+bool http_can_stream(const struct http_response *rs)
+{
+	return rs->sink != NULL;
+}
+
+bool http_is_streaming(const struct http_response *rs)
+{
+	return rs->sink && rs->sink->begun;
+}
+
+void http_stream(struct http_request *rq, struct http_response *rs)
+{
+	struct http_sink *sink = rs->sink;
+	struct buf head buf_auto = BUF_INIT;
+
+	if (!sink->begun) {
+		http_finish(sink->program, rq, rs);
+		rs->no_length = true;
+		http_response_head(rs, &head);
+		sink->begun = true;
+		sink->write(sink->arg, buf_sv(&head));
+	}
+	sink->write(sink->arg, buf_sv(&rs->body));
+	buf_clear(&rs->body);
+}
+
+void http_stream_fail(struct http_response *rs)
+{
+	rs->sink->failed = true;
+	buf_clear(&rs->body);
 }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* A body buffer that grew beyond this is given back after its request. */
@@ -87,6 +88,11 @@ static void write_stream(FCGX_Stream *out, struct sv s)
 	}
 }
 
+static void write_to(void *arg, struct sv s)
+{
+	write_stream(arg, s);
+}
+
 /* Parts of a path that let somebody in stay out of the log: the pattern
  * stands for such a path. */
 static struct sv path_to_log(const struct http_request *rq)
@@ -126,14 +132,23 @@ static void serve_one(struct server *s, FCGX_Request *fcgi)
 				   .user = s->program->user,
 				   .envp = fcgi->envp };
 	struct http_input in = { read_stream, fcgi->in };
+	struct http_sink sink = { s->program, write_to, fcgi->out, false, false };
+	bool head = sv_eq(method, SV("HEAD"));
 
 	http_response_clear(&s->rs, s->arena);
+	s->rs.sink = head ? NULL : &sink;
 	http_dispatch(s->program, s->table, &rq, &s->rs, &in);
 	buf_clear(&s->head);
-	http_response_head(&s->rs, &s->head);
-	write_stream(fcgi->out, buf_sv(&s->head));
-	if (!http_bodiless(s->rs.status) && !sv_eq(method, SV("HEAD")))
+	if (!sink.begun) {
+		http_response_head(&s->rs, &s->head);
+		write_stream(fcgi->out, buf_sv(&s->head));
+	}
+	if (!http_bodiless(s->rs.status) && !head)
 		write_stream(fcgi->out, buf_sv(&s->rs.body));
+	/* Without an end of the request nginx cuts its own answer short too. */
+	if (sink.failed)
+		shutdown(fcgi->ipcFd, SHUT_RDWR);
+	s->rs.sink = NULL;
 	took = clock_mono_us() - start;
 	method = arena_sv(s->arena, method);
 	FCGX_Finish_r(fcgi);

@@ -1,7 +1,7 @@
 /*
  * A whole request to its statement: reading, and which way the others go.
  */
-#include "rest/tree.h"
+#include "rest/media.h"
 
 #include <string.h>
 
@@ -114,11 +114,15 @@ enum status rest_compile(const struct rest_schema *s, const struct rest_options 
 	if (bind_target(&t) || parse_query(&t))
 		return e->status;
 	plan->shape = t.shape;
+	plan->media = t.media;
 	plan->answer = in->method == HTTP_GET ? REST_ROWS : t.answer;
 	plan->counted = t.counted;
 	plan->table = t.root->name;
+	if (in->method == HTTP_PUT && check_put(&t))
+		return e->status;
 	if (bind_tree(&t) || (t.function ? compile_call(&t, plan) : compile_method(&t, plan)))
 		return e->status;
 	prefer_apply(&t, plan);
+	media_wrap(&t, plan);
 	return ST_OK;
 }

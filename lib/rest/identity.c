@@ -233,6 +233,8 @@ static enum status check_signature(const struct rest_identity_options *o, struct
 	json_t *header = parse(a, crypto_unbase64(a, encoded));
 	size_t signed_n = token.n - signature.n - 1;
 
+	if (!json_is_object(header))
+		return refuse(e, "PGRST301", "JWT cryptographic operation failed");
 	switch (crypto_keys_verify(o->keys, string(json_object_get(header, "alg")),
 				   string(json_object_get(header, "kid")),
 				   sv_make(token.p, signed_n), crypto_unbase64(a, signature))) {

@@ -45,7 +45,8 @@ struct load_keys {
 	int constraints, views, computed; /* statements */
 };
 
-struct load_keys load_keys_ask(struct db_batch *b, const char *schemas);
+struct load_keys load_keys_ask(struct db_batch *b, const char *schemas,
+			       const char *extra_schemas);
 void load_keys(struct rest_schema *s, const struct db_batch *b, const struct load_keys *k);
 
 /* ---- functions.c: after the tables, which they may return ---------------- */
@@ -57,5 +58,13 @@ struct load_functions {
 struct load_functions load_functions_ask(struct db_batch *b, const char *schemas);
 void load_functions(struct rest_schema *s, const struct db_batch *b,
 		    const struct load_functions *asked);
+/* ---- facts.c: what may be written, and which media types there are ---------- */
+
+struct load_facts {
+	int tables, handlers, geojson;
+};
+
+struct load_facts load_facts_ask(struct db_batch *b, const char *schemas);
+void load_facts(struct rest_schema *s, const struct db_batch *b, const struct load_facts *f);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The parameters of a URL and the headers that shape an answer.
  */
-#include "rest/tree.h"
+#include "rest/media.h"
 
 struct level *level_child(const struct tree *t, const struct level *l, struct sv name)
 {
@@ -30,6 +30,12 @@ static enum status parse_count(struct tree *t, const char *what, struct sv text,
 {
 	if (sv_to_i64(text, out) && *out < 0 && what[0] == 'l')
 		return bad_range(t, SV("Limit should be greater than or equal to zero."));
+	if (t->options->strict) { /* PostgREST takes no notice of what is no number */
+		int64_t n;
+
+		*out = sv_to_i64(text, &n) && n >= 0 ? n : what[0] == 'l' ? -1 : 0;
+		return ST_OK;
+	}
 	if (!sv_to_i64(text, out) || *out < 0)
 		return parse_fail(t, "\"%s\" takes a number from 0 on, not %.*s", what,
 				  SV_ARG(text));
@@ -187,30 +193,11 @@ static void parse_range(struct tree *t)
 		l->limit = end - l->offset;
 }
 
-static enum status parse_accept(struct tree *t)
-{
-	struct sv accept = t->in->accept;
-
-	t->shape = REST_ARRAY;
-	if (sv_find(accept, SV("application/vnd.pgrst.object")) >= 0) {
-		t->shape = REST_OBJECT;
-		return ST_OK;
-	}
-	if (!accept.n || sv_find(accept, SV("json")) >= 0 || sv_find(accept, SV("*/*")) >= 0 ||
-	    sv_find(accept, SV("application/*")) >= 0)
-		return ST_OK;
-	*t->e = (struct err){ .status = ST_NOT_ACCEPTABLE, .code = SV("PGRST107") };
-	t->e->message = sv_from(arena_printf(
-		t->arena, "None of these media types are available: %.*s", SV_ARG(accept)));
-	t->e->hint = SV("Answers are application/json");
-	return t->e->status;
-}
-
 enum status parse_query(struct tree *t)
 {
 	const struct http_pairs *q = t->in->query;
 
-	if (parse_accept(t) || prefer_parse(t))
+	if (media_choose(t) || prefer_parse(t))
 		return t->e->status;
 	for (size_t i = 0; i < q->n && !t->e->status; i++)
 		parse_early(t, &q->v[i]);

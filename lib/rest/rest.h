@@ -32,8 +32,16 @@
 struct rest;
 struct rest_schema;
 
+enum rest_openapi {
+	REST_OPENAPI_MAY, /* what the caller may use */
+	REST_OPENAPI_ALL,
+	REST_OPENAPI_OFF
+};
+
 struct rest_options {
 	const char *schemas; /* comma-separated; the first is the default one */
+	/* More schemas whose functions of a row are columns; NULL: none. */
+	const char *extra_schemas;
 	const char *role;    /* whose column privileges decide what * means; NULL: * is all */
 	int64_t max_rows;    /* of one answer; 0 = no bound */
 	const char *channel; /* that tells of changes; NULL: "pgrst" */
@@ -46,6 +54,11 @@ struct rest_options {
 	 * as numbers, an operand may be a column, lists need no brackets, and of
 	 * several relationships the direct one is meant. */
 	bool strict;
+	enum rest_openapi openapi;
+	bool openapi_security;   /* describe the token too */
+	const char *openapi_url; /* where the interface is; NULL: as the request says */
+	const char *base_path;   /* of that address; NULL: "/" */
+	bool plan;          /* Accept: application/vnd.pgrst.plan is answered */
 	bool no_aggregates; /* sum(), count() ... are refused */
 	/* The column that says whose a row is, where a table has it: completes
 	 * on_conflict and the id of the path form; REST_PROXY sets it. */
@@ -64,6 +77,10 @@ enum rest_flags {
 	REST_PROXY = 1,
 	/* Undo everything at the end; the batch began with db_hold. */
 	REST_ROLLBACK = 2,
+	/* Nobody said who asks: what is not allowed is 401, not 403. */
+	REST_ANONYMOUS = 4,
+	/* The rows are not wanted, only what the headers say of them. */
+	REST_HEAD = 8,
 };
 
 struct rest_call {
@@ -80,7 +97,7 @@ enum status rest_ready(struct rest *r, struct db *db, struct arena *a, struct er
 
 /*
  * The whole of a request: b has the identity and nothing else yet. Serves
- * GET, POST, PATCH and DELETE; other methods are 405.
+ * GET, POST, PUT, PATCH and DELETE; other methods are 405.
  */
 enum status rest_handle(struct rest *r, const struct rest_call *call, struct http_request *rq,
 			struct http_response *rs, struct db_batch *b, struct err *e) WARN_UNUSED;
@@ -93,6 +110,26 @@ struct rest_input {
 	unsigned flags;
 	const struct http_pairs *query;
 	struct sv body, content_type, accept, prefer, range, profile;
+};
+
+/* How an answer's rows go out. */
+enum rest_form {
+	REST_JSON,
+	REST_CSV,
+	REST_RAW /* the first value of the first row, as it is */
+};
+
+struct rest_handler;
+
+struct rest_media {
+	enum rest_form form;
+	struct sv type; /* Content-Type */
+	bool strip;     /* members that are null are left out */
+	bool plain;     /* columns as PostgreSQL writes them, not as JSON */
+	bool geojson;
+	bool counted;   /* the second value is the number of rows */
+	const struct rest_handler *handler; /* of the database's own making */
+	const char *explain; /* options of EXPLAIN; NULL: the rows, not the plan */
 };
 
 /* Prefer: return= */
@@ -119,6 +156,7 @@ struct rest_plan {
 	struct rest_statement main, count, estimate;
 	int64_t count_limit; /* of count: more were not counted; 0 = none */
 	struct rest_statement inserted;        /* how many rows an upsert added; or none */
+	struct rest_media media;
 	enum rest_shape shape;
 	enum rest_return answer;
 	int64_t offset, limit; /* limit < 0: none */
@@ -130,6 +168,7 @@ struct rest_plan {
 	struct sv timezone;    /* to be set before main, or empty */
 	struct sv applied;     /* Preference-Applied */
 	struct sv table;       /* for Location */
+	struct sv location, profile; /* Content-Location, Content-Profile, or empty */
 	struct rest_sent *sent; /* which value went to which column, for errors */
 	size_t nsent;
 	const struct rest_schema *schema;

@@ -319,6 +319,7 @@ static const char *unnamed_kind(const struct tree *t)
 	return sv_starts(type, SV("text/plain"))	       ? "text" :
 	       sv_starts(type, SV("text/xml"))		       ? "xml" :
 	       sv_starts(type, SV("application/octet-stream")) ? "bytea" :
+	       sv_starts(type, SV("text/csv"))		       ? NULL :
 	       t->call->json				       ? "json/jsonb" :
 								 NULL;
 }

@@ -49,7 +49,7 @@ struct rest_computed {
 struct rest_table {
 	struct sv schema, name, quoted; /* quoted with its schema */
 	unsigned oid;
-	bool view;
+	bool view, insertable, updatable, deletable;
 	struct sv comment;
 	struct rest_column *columns;
 	size_t ncolumns, columns_size;
@@ -87,6 +87,16 @@ struct rest_rule {
 	struct sv name, rule;
 };
 
+/* What makes a media type of rows, or of a function's value: an aggregate or a
+ * function that returns a domain with its name. */
+struct rest_handler {
+	struct sv media, resolved;       /* as asked for, and as answered */
+	struct sv quoted;                /* the aggregate */
+	struct sv target_schema, target; /* the relation, or the function itself */
+	bool function;                   /* its value is the answer */
+	bool anything;                   /* an aggregate over any rows */
+};
+
 struct rest_schema {
 	struct arena *arena;
 	struct sv default_schema;
@@ -94,6 +104,9 @@ struct rest_schema {
 	size_t ntables, tables_size;
 	struct rest_function **functions;
 	size_t nfunctions, functions_size;
+	struct rest_handler *handlers;
+	size_t nhandlers;
+	bool geojson; /* PostGIS is there */
 	struct rest_rule *rules;
 	size_t nrules, rules_size;
 };
@@ -146,6 +159,8 @@ struct sv rest_column_nearest(const struct rest_table *t, struct sv name);
 /* Of names in an array. */
 struct sv rest_name_nearest(const struct sv *names, size_t n, struct sv name);
 
+/* Levenshtein's: how many bytes to add, remove or change. */
+size_t rest_distance(struct sv a, struct sv b);
 /* The nearest name of a relation of t, or empty. */
 struct sv rest_related_nearest(const struct rest_table *t, struct sv name);
 
@@ -154,7 +169,7 @@ struct sv rest_quoted(struct arena *a, struct sv name);
 
 /* Catalogue to schema: one trip. */
 struct db;
-enum status rest_load(struct db *db, const char *schemas, const char *role, struct arena *a,
-		      struct rest_schema **out, struct err *e) WARN_UNUSED;
+enum status rest_load(struct db *db, const char *schemas, const char *extra_schemas,
+		      const char *role, struct arena *a, struct rest_schema **out, struct err *e) WARN_UNUSED;
 
 #endif

@@ -63,6 +63,7 @@ struct condition {
 	struct sv value;
 	bool numeric;                    /* compare as numbers (CON-107) */
 	const struct rest_column *other; /* the value is a column (INB-14) */
+	bool strict; /* no more types than the column has */
 	int param, language_param, pass;
 	/* RELATED: "contact=is.null" on an embedded relation */
 	struct level *related;
@@ -88,6 +89,7 @@ struct order {
 	struct order *next;
 	struct sv relation; /* "order=client(name)": one that is embedded */
 	struct level *related;
+	bool joined; /* field.name is what a spread relation gives */
 	struct field field;
 	bool descending;
 	enum { NULLS_DEFAULT, NULLS_FIRST, NULLS_LAST } nulls;
@@ -160,6 +162,7 @@ struct tree {
 	bool planned, estimated; /* how exactly it is counted */
 	enum rest_return answer;
 	enum rest_shape shape;
+	struct rest_media media;
 	int pass; /* of the next statement */
 	struct err *e;
 };
@@ -174,6 +177,8 @@ struct cursor {
 	struct sv text;
 	size_t at;
 	int depth;
+	size_t before; /* of what was parsed, stood before the text */
+	bool words;    /* words were expected: a quotation uses " */
 };
 
 /* The next byte, 0 at the end. */
@@ -194,6 +199,7 @@ enum status cursor_unexpected(struct cursor *c, const char *expecting);
 /* ---- select.c: select and order ------------------------------------------ */
 
 enum status parse_select(struct tree *t, struct sv text);
+const struct aggregate *aggregate_count(void);
 enum status parse_order(struct tree *t, struct level *l, struct sv text);
 
 /* ---- parse.c: filters ------------------------------------------------------ */
@@ -248,6 +254,8 @@ bool call_takes(const struct tree *t, const struct http_pair *p);
 /* ---- bind.c: names to the schema --------------------------------------- */
 
 enum status bind_target(struct tree *t);
+/* The part of it that finds the schema. */
+enum status bind_schema(struct tree *t);
 enum status bind_tree(struct tree *t);
 enum status bind_column_fail(struct tree *t, const struct rest_table *table, struct sv name);
 /* A refusal with PostgREST's code. */
@@ -313,18 +321,13 @@ void sql_where(struct sql *q, struct level *l);
  * they do not, the statement fails and its message holds "code:number". */
 void sql_expect(struct sql *q, const char *code, const char *test);
 
-/* ---- raise.c ---------------------------------------------------------------- */
-
-/* A failure of the batch that says itself what to answer; fills e and adds
- * headers. False: it is one like others. */
-bool rest_raised(const struct rest_plan *p, struct db_batch *b, struct http_response *rs,
-		 struct err *e);
-
 /* ---- the statements ------------------------------------------------------ */
 
 enum status compile_read(struct tree *t, struct rest_plan *plan);
 enum status compile_insert(struct tree *t, struct rest_plan *plan);
 enum status compile_put(struct tree *t, struct rest_plan *plan);
+/* Whether the filters say which row PUT means; before names are bound. */
+enum status check_put(struct tree *t);
 enum status compile_update(struct tree *t, struct rest_plan *plan);
 enum status compile_delete(struct tree *t, struct rest_plan *plan);
 enum status compile_call(struct tree *t, struct rest_plan *plan);

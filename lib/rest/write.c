@@ -500,7 +500,15 @@ enum status compile_insert(struct tree *t, struct rest_plan *plan)
 static bool is_equality(const struct condition *k)
 {
 	return k->kind == TEST && !k->negate && k->quantity == ONE_VALUE && !k->field.steps &&
-	       !k->other && sv_eq(k->op->name, SV("eq"));
+	       sv_eq(k->op->name, SV("eq"));
+}
+
+static bool is_filtered(const struct tree *t, const struct rest_column *c)
+{
+	for (const struct condition *k = t->root->conditions; k; k = k->next)
+		if (sv_eq(k->field.name, c->name))
+			return true;
+	return false;
 }
 
 /* All columns of the key and nothing else; the scope goes without saying. */
@@ -509,23 +517,18 @@ static bool filters_are_key(const struct tree *t)
 	const struct rest_table *table = t->root->table;
 	const struct rest_column *scope =
 		rest_column_find(table, sv_from(t->options->scope_column));
-	const struct rest_column **list =
-		ARENA_ARRAY(t->arena, table->ncolumns + 1, const struct rest_column *);
-	size_t n = 0;
 
-	for (const struct condition *k = t->root->conditions; k; k = k->next) {
-		if (!is_equality(k) ||
-		    !is_among(table->primary, table->nprimary, k->field.column))
+	for (const struct condition *k = t->root->conditions; k; k = k->next)
+		if (!is_equality(k) || !is_among(table->primary, table->nprimary,
+						 rest_column_find(table, k->field.name)))
 			return false;
-		needed(list, &n, k->field.column);
-	}
-	for (size_t i = 0; i < table->nprimary; i++)
-		if (table->primary[i] != scope && !is_among(list, n, table->primary[i]))
+	for (size_t i = 0; i < table->nprimary && !t->id.n; i++)
+		if (table->primary[i] != scope && !is_filtered(t, table->primary[i]))
 			return false;
 	return table->nprimary > 0;
 }
 
-static enum status check_put(struct tree *t)
+enum status check_put(struct tree *t)
 {
 	if (t->root->limit >= 0 || t->root->offset) {
 		*t->e = (struct err){ .status = ST_BAD_INPUT, .code = SV("PGRST114") };
@@ -553,13 +556,22 @@ static void same_key(struct tree *t, struct sql *q, const struct rows *r)
 	}
 }
 
+static enum status not_one_row(struct tree *t)
+{
+	*t->e = (struct err){ .status = ST_BAD_INPUT, .code = SV("PGRST115") };
+	t->e->message = SV("Payload values do not match URL in primary key column(s)");
+	return t->e->status;
+}
+
 enum status compile_put(struct tree *t, struct rest_plan *plan)
 {
 	struct rows r, keys;
 	struct sql q;
 
-	if (check_put(t) || read_rows(t, &r) || conflict_columns(t, &keys))
+	if (read_rows(t, &r) || conflict_columns(t, &keys))
 		return t->e->status;
+	if (r.body.rows != 1 && !t->options->strict)
+		return not_one_row(t);
 	begin_write(t, plan, &q);
 	add_insert(t, &q, &r);
 	buf_addf(&q.text, " where %s", count_up);

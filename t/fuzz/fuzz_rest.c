@@ -1,6 +1,6 @@
 /*
  * Any request to the REST engine, up to its SQL: METHOD TARGET NUL QUERY NUL
- * BODY NUL PREFER. The SQL may hold nothing that was sent but aliases, which
+ * BODY NUL PREFER NUL CONTENT TYPE. The SQL may hold nothing that was sent but aliases, which
  * are quoted: no quote may be left open, and no statement end outside of one.
  */
 #include "base/log.h"
@@ -31,7 +31,8 @@ static void check(const struct rest_statement *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static const enum http_method methods[] = { HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE };
+	static const enum http_method methods[] = { HTTP_GET,	HTTP_POST, HTTP_PATCH,
+						    HTTP_DELETE, HTTP_PUT,  HTTP_POST };
 	static struct rest_schema *schema;
 	struct sv rest = sv_make((const char *)data + 1, n ? n - 1 : 0);
 	struct rest_input in = { .method = HTTP_GET };
@@ -46,13 +47,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		schema = sample_schema();
 	log_setup("fuzz_rest", "error");
 	a = arena_new();
-	in.method = methods[data[0] & 3];
+	in.method = methods[(data[0] & 3) + (data[0] & 8 ? 2 : 0)];
 	in.flags = data[0] & 4 ? REST_PROXY : 0;
 	in.target = sv_cut(&rest, '\0');
 	if (http_parse_urlencoded(a, sv_cut(&rest, '\0'), &query, &e) == ST_OK) {
 		in.query = &query;
 		in.body = sv_cut(&rest, '\0');
-		in.prefer = rest;
+		in.prefer = sv_cut(&rest, '\0');
+		in.content_type = rest;
 		if (rest_compile(schema, &sample_options, &in, a, &plan, &e) == ST_OK)
 			check(&plan.main);
 	}
