@@ -18,6 +18,7 @@ static void make_options(struct setup *s)
 
 	s->options = (struct rest_options){
 		.schemas = arena_dup(s->arena, get(s, REST_CONFIG_db_schemas)),
+		.extra_schemas = rest_config_str(c, REST_CONFIG_db_extra_search_path),
 		.max_rows = rest_config_int(c, REST_CONFIG_db_max_rows),
 		.channel = rest_config_str(c, REST_CONFIG_db_channel),
 		.deaf = !rest_config_bool(c, REST_CONFIG_db_channel_enabled),

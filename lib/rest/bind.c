@@ -91,6 +91,14 @@ enum status bind_column_fail(struct tree *t, const struct rest_table *table, str
 
 	bind_fail(t, ST_BAD_INPUT, SV("42703"), "column %.*s.%.*s does not exist",
 		  SV_ARG(table->name), SV_ARG(name));
+	if (t->options->strict) { /* in the words of PostgreSQL */
+		if (nearest.n && rest_distance(nearest, name) <= 3)
+			t->e->hint = sv_from(arena_printf(
+				t->arena,
+				"Perhaps you meant to reference the column \"%.*s.%.*s\".",
+				SV_ARG(table->name), SV_ARG(nearest)));
+		return t->e->status;
+	}
 	t->e->field = arena_sv(t->arena, name);
 	if (nearest.n)
 		t->e->hint =
@@ -280,9 +288,30 @@ static enum status bind_item(struct tree *t, struct level *l, struct item *i)
 				  NAME_MAX_BYTES);
 	if (bind_cast(t, i->cast) || bind_cast(t, i->result_cast))
 		return t->e->status;
+	/* select=count, as it was written before there was count() */
+	if (sv_eq(i->field.name, SV("count")) && !i->embed && !i->aggregate && !i->field.steps &&
+	    !rest_field_find(l->table, i->field.name)) {
+		i->aggregate = aggregate_count();
+		i->field.name = SV_NONE;
+		l->aggregated = true;
+		return ST_OK;
+	}
 	if (i->aggregate && bind_aggregate(t, l))
 		return t->e->status;
 	return i->star || i->embed || !i->field.name.n ? ST_OK : bind_field(t, l, &i->field);
+}
+
+/* Does a spread relation give a column of that name to its parent? */
+static bool gives(const struct level *l, const struct field *f)
+{
+	if (!l->spread || f->steps)
+		return false;
+	for (const struct item *i = l->items; i; i = i->next)
+		if (!i->embed && !i->aggregate && !i->star &&
+		    sv_eq(i->alias.n ? i->alias : i->field.name, f->name) &&
+		    (i->alias.n || (!i->field.steps && !i->cast.n)))
+			return true;
+	return false;
 }
 
 /* order=client(name): the columns of a relation of which there is one. */
@@ -299,10 +328,10 @@ static enum status bind_related_order(struct tree *t, const struct level *l, str
 			SV_ARG(o->relation)));
 		return t->e->status;
 	}
-	if (o->related->table == NULL && bind_relation(t, o->related))
-		return t->e->status;
-	if (o->related->one)
-		return bind_field(t, o->related, &o->field);
+	if (o->related->one) {
+		o->joined = gives(o->related, &o->field);
+		return o->joined ? ST_OK : bind_field(t, o->related, &o->field);
+	}
 	bind_fail(t, ST_BAD_INPUT, SV("PGRST118"), "A related order on '%.*s' is not possible",
 		  SV_ARG(o->relation));
 	t->e->details = sv_from(arena_printf(
@@ -318,8 +347,6 @@ static enum status bind_order(struct tree *t, const struct level *l, struct orde
 
 static enum status bind_level(struct tree *t, struct level *l)
 {
-	if (l->parent && bind_relation(t, l))
-		return t->e->status;
 	for (struct item *i = l->items; i && !t->e->status; i = i->next)
 		bind_item(t, l, i);
 	if (!t->e->status)
@@ -379,6 +406,9 @@ enum status bind_tree(struct tree *t)
 		return t->e->status;
 	if (!t->root->items)
 		*t->root->last_item = ARENA_NEW(t->arena, struct item), t->root->items->star = true;
+	for (int i = 1; i < t->nlevels; i++)
+		if (bind_relation(t, t->levels[i]))
+			return t->e->status;
 	for (int i = 0; i < t->nlevels && !t->e->status; i++)
 		bind_level(t, t->levels[i]);
 	return t->e->status ? t->e->status : bind_spreads(t);

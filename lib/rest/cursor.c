@@ -38,7 +38,7 @@ void cursor_space(struct cursor *c)
 /* Columns are counted in characters, as people do. */
 static size_t position(const struct cursor *c)
 {
-	size_t n = 1;
+	size_t n = c->before + 1;
 
 	for (size_t i = 0; i < c->at && i < c->text.n; i++)
 		n += ((unsigned char)c->text.p[i] & 0xc0) != 0x80;
@@ -56,8 +56,9 @@ enum status cursor_unexpected(struct cursor *c, const char *expecting)
 	parse_fail(t, "\"failed to parse %s (%.*s)\" (line 1, column %zu)", c->what,
 		   SV_ARG(c->text), position(c));
 	if (n)
-		t->e->details = sv_from(arena_printf(t->arena, "unexpected '%.*s' expecting %s",
-						     (int)n, rest.p, expecting));
+		t->e->details = sv_from(arena_printf(t->arena, "unexpected %s%.*s%s expecting %s",
+						     c->words ? "\"" : "'", (int)n, rest.p,
+						     c->words ? "\"" : "'", expecting));
 	else
 		t->e->details = sv_from(arena_printf(
 			t->arena, "unexpected end of input expecting %s", expecting));
@@ -114,6 +115,7 @@ static bool is_index(struct sv key)
 /* ->a->>b; a key may hold dots only in quotes. */
 static enum status steps(struct cursor *c, struct step **out)
 {
+	bool words = c->words;
 	int n = 0;
 
 	while (cursor_at(c, SV("->"))) {
@@ -125,10 +127,18 @@ static enum status steps(struct cursor *c, struct step **out)
 		c->at += 2;
 		s->text = cursor_take(c, '>');
 		quoted = cursor_peek(c) == '"';
-		if (name_until(c, "(:.,>)", "any non reserved character different from: .,>()",
+		c->words = true;
+		if (name_until(c, "(:.,>)",
+			       "\"-\", digit or any non reserved character different from: .,>()",
 			       &s->key))
 			return c->t->e->status;
+		c->words = words;
 		s->index = !quoted && is_index(s->key);
+		if (!quoted && sv_starts(s->key, SV("--"))) {
+			c->at -= s->key.n - 1;
+			c->words = true;
+			return cursor_unexpected(c, "digit");
+		}
 		*out = s;
 		out = &s->next;
 	}

@@ -34,7 +34,7 @@ static const char functions_sql[] =
 	"	coalesce(p.proargnames, array_fill(''::text, array[p.pronargs::int])),"
 	"	p.proargmodes) with ordinality a (type, name, mode, i) on true"
 	" left join pg_type t on t.oid = a.type"
-	" where n.nspname = any(string_to_array(replace($1, ' ', ''), ',')) and p.prokind = 'f'"
+	" where n.nspname = any(regexp_split_to_array($1, ' *, *')) and p.prokind = 'f'"
 	" and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)"
 	" and (p.pronargs = 0 or p.proargnames is not null and not ('' = any(p.proargnames[1:p.pronargs]))"
 	"	or p.pronargs = 1 and p.proargtypes[0] in (25, 17, 114, 142, 3802))"
@@ -52,7 +52,7 @@ static const char results_sql[] =
 	" where c.oid in (select coalesce(b.typrelid, r.typrelid) from pg_proc p"
 	"	join pg_namespace n on n.oid = p.pronamespace join pg_type r on r.oid = p.prorettype"
 	"	left join pg_type b on b.oid = r.typbasetype"
-	"	where n.nspname = any(string_to_array(replace($1, ' ', ''), ',')))"
+	"	where n.nspname = any(regexp_split_to_array($1, ' *, *')))"
 	" order by c.oid, a.attnum";
 
 static struct rest_function *new_function(struct rest_schema *s, const struct rows *r)

@@ -22,7 +22,7 @@ static const char constraints_sql[] =
 	" from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace"
 	" where k.contype in ('p', 'f', 'c') and k.conparentid = 0"
 	" and n.nspname not in ('pg_catalog', 'information_schema')"
-	" and (k.contype <> 'c' or n.nspname = any(string_to_array(replace($1, ' ', ''), ',')))"
+	" and (k.contype <> 'c' or n.nspname = any(regexp_split_to_array($1, ' *, *')))"
 	" order by k.conname";
 
 /* What the views show: the rewritten query, in PostgreSQL's own notation. */
@@ -47,17 +47,20 @@ static const char computed_sql[] =
 	" left join pg_class tc on tc.oid = r.typrelid and tc.relkind in ('r', 'v', 'm', 'f', 'p')"
 	" left join pg_namespace tn on tn.oid = tc.relnamespace"
 	" where p.pronargs = 1 and p.prokind = 'f' and (tc.oid is not null or not p.proretset)"
-	" and s.nspname = any(string_to_array(replace($1, ' ', ''), ','))"
+	" and s.nspname = any(regexp_split_to_array($1, ' *, *'))"
+	/* A function that is a relationship may be anywhere. */
+	" and (tc.oid is not null or n.nspname = any(regexp_split_to_array($1 || coalesce(',' || $2::text, ''), ' *, *')))"
 	" and n.nspname not in ('pg_catalog', 'information_schema')"
-	" order by (n.nspname = any(string_to_array(replace($1, ' ', ''), ','))) desc, p.proname, p.oid";
+	" order by (n.nspname = any(regexp_split_to_array($1, ' *, *'))) desc, p.proname, p.oid";
 
-struct load_keys load_keys_ask(struct db_batch *b, const char *schemas)
+struct load_keys load_keys_ask(struct db_batch *b, const char *schemas,
+			       const char *extra_schemas)
 {
 	struct load_keys k;
 
 	k.constraints = db_add(b, constraints_sql, DB_C(schemas));
 	k.views = db_add(b, views_sql);
-	k.computed = db_add(b, computed_sql, DB_C(schemas));
+	k.computed = db_add(b, computed_sql, DB_C(schemas), DB_C(extra_schemas));
 	return k;
 }
 

@@ -8,7 +8,9 @@
  * composites, and arrays of what is not built in. */
 static const char columns_sql[] =
 	"select n.nspname, c.relname, coalesce(obj_description(c.oid, 'pg_class'), ''), a.attname,"
-	" format_type(a.atttypid, a.atttypmod), case t.typtype when 'd' then t.typbasetype else t.oid end,"
+	" format_type(a.atttypid, a.atttypmod), case t.typtype when 'd' then (with recursive d (oid, base) as ("
+	"	select t.oid, t.typbasetype union all select p.oid, p.typbasetype from d join pg_type p on p.oid = d.base)"
+	"	select oid from d where base = 0) else t.oid end,"
 	" t.typcategory, t.typtype = 'c' or t.typcategory = 'A' and not (t.typelem < 10000 and t.typarray = 0"
 	"	and t.typelem in (16, 20, 21, 23, 26, 700, 701, 1700, 114, 3802, 2950, 1082, 1114, 1184, 1083, 1266,"
 	"	1186, 25, 1043, 1042, 18, 19, 869, 650))"
@@ -36,7 +38,7 @@ static const char columns_sql[] =
 	" join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"
 	" join pg_type t on t.oid = a.atttypid"
 	" left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum"
-	" where n.nspname = any(string_to_array(replace($1, ' ', ''), ','))"
+	" where n.nspname = any(regexp_split_to_array($1, ' *, *'))"
 	" and c.relkind in ('r', 'v', 'm', 'f', 'p') and not c.relispartition"
 	" and not exists (select from pg_depend x where x.classid = 'pg_class'::regclass and x.objid = c.oid"
 	"	and x.deptype = 'e')"
@@ -70,8 +72,8 @@ static void load_columns(struct rest_schema *s, struct rows r)
 	}
 }
 
-enum status rest_load(struct db *db, const char *schemas, const char *role, struct arena *a,
-		      struct rest_schema **out, struct err *e)
+enum status rest_load(struct db *db, const char *schemas, const char *extra_schemas,
+		      const char *role, struct arena *a, struct rest_schema **out, struct err *e)
 {
 	struct db_batch *b = db_batch(db, a);
 	struct rest_schema *s;

@@ -45,7 +45,8 @@ struct load_keys {
 	int constraints, views, computed; /* statements */
 };
 
-struct load_keys load_keys_ask(struct db_batch *b, const char *schemas);
+struct load_keys load_keys_ask(struct db_batch *b, const char *schemas,
+			       const char *extra_schemas);
 void load_keys(struct rest_schema *s, const struct db_batch *b, const struct load_keys *k);
 
 /* ---- functions.c: after the tables, which they may return ---------------- */

@@ -119,13 +119,11 @@ static bool like_an_operator(struct sv value)
 
 static enum status no_operator(struct tree *t, struct sv name_sent, struct sv value)
 {
-	struct cursor c = { .t = t, .what = "filter", .text = value };
+	struct cursor c = { .t = t, .what = "filter", .text = value, .words = true };
 
 	cursor_unexpected(&c, "\"not\" or operator (eq, gt, ...)");
-	if (value.n)
-		t->e->details = sv_from(arena_printf(
-			t->arena, "unexpected \"%c\" expecting \"not\" or operator (eq, gt, ...)",
-			value.p[0]));
+	if (t->options->strict)
+		return t->e->status;
 	t->e->hint = sv_from(
 		arena_printf(t->arena, "Write %.*s=eq.%.*s", SV_ARG(name_sent), SV_ARG(value)));
 	return t->e->status;
@@ -135,6 +133,7 @@ static enum status test(struct tree *t, struct condition *k, struct sv name_sent
 			bool bare)
 {
 	k->value = value;
+	k->strict = t->options->strict;
 	if (operator(k, &k->value))
 		return ST_OK;
 	if (bare && !like_an_operator(value)) {
@@ -213,6 +212,7 @@ static enum status logic_test(struct cursor *c, struct condition *k)
 	if (!cursor_take(c, '.'))
 		return cursor_unexpected(c, "delimiter (.)");
 	rest = sv_skip(c->text, c->at);
+	k->strict = c->t->options->strict;
 	if (!operator(k, &rest))
 		return cursor_unexpected(c, "\"not\" or operator (eq, gt, ...)");
 	c->at = c->text.n - rest.n;
@@ -258,6 +258,9 @@ static enum status logic_part(struct cursor *c, struct condition *k)
 	k->negate = cursor_take_all(&at, SV("not."));
 	if (!logic_word(&at, &any)) {
 		k->negate = false;
+		if (cursor_peek(c) == ')')
+			return cursor_unexpected(c, "field name (* or [a..z0..9_$]), negation "
+						    "operator (not) or logic operator (and, or)");
 		return logic_test(c, k);
 	}
 	c->at = at.at;
@@ -279,11 +282,13 @@ static enum status logic_list(struct cursor *c, struct condition *k)
 
 enum status parse_logic(struct tree *t, struct level *l, bool negate, bool any, struct sv text)
 {
-	struct cursor c = { .t = t, .what = "logic tree", .text = sv_trim(text) };
+	struct cursor c = { .t = t, .what = "logic tree", .text = sv_trim(text), .words = true };
 	struct condition *k = add_condition(t, &l->last_condition);
 
 	k->negate = negate;
+	c.before = (negate ? 4 : 0) + (any ? 2 : 3);
 	if (logic_group(&c, k, any))
 		return t->e->status;
-	return c.at < c.text.n ? cursor_unexpected(&c, "end of input") : ST_OK;
+	return c.at < c.text.n && !t->options->strict ? cursor_unexpected(&c, "end of input")
+						       : ST_OK;
 }

@@ -30,6 +30,12 @@ static enum status parse_count(struct tree *t, const char *what, struct sv text,
 {
 	if (sv_to_i64(text, out) && *out < 0 && what[0] == 'l')
 		return bad_range(t, SV("Limit should be greater than or equal to zero."));
+	if (t->options->strict) { /* PostgREST takes no notice of what is no number */
+		int64_t n;
+
+		*out = sv_to_i64(text, &n) && n >= 0 ? n : what[0] == 'l' ? -1 : 0;
+		return ST_OK;
+	}
 	if (!sv_to_i64(text, out) || *out < 0)
 		return parse_fail(t, "\"%s\" takes a number from 0 on, not %.*s", what,
 				  SV_ARG(text));

@@ -82,8 +82,7 @@ static bool fits(const struct tree *t, const struct level *l, const struct relat
 		return self_fits(t, l, r);
 	if (!l->hint.n)
 		return named || (!to->view && !r->far &&
-				 (sv_eq(r->key->name, l->name) ||
-				  (r->forward && near_column(t, r, l->name))));
+				 (sv_eq(r->key->name, l->name) || near_column(t, r, l->name)));
 	if (r->far)
 		return named && sv_eq(r->key->from->name, l->hint);
 	return named && (sv_eq(r->key->name, l->hint) || near_column(t, r, l->hint) ||

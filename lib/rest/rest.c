@@ -40,7 +40,8 @@ static enum status reload(struct rest *r, struct arena *a, struct err *e)
 {
 	struct rest_schema *fresh;
 
-	if (rest_load(r->db, r->options->schemas, r->options->role, a, &fresh, e))
+	if (rest_load(r->db, r->options->schemas, r->options->extra_schemas, r->options->role, a,
+		      &fresh, e))
 		return e->status;
 	rest_schema_free(r->schema);
 	r->schema = fresh;

@@ -34,6 +34,8 @@ struct rest_schema;
 
 struct rest_options {
 	const char *schemas; /* comma-separated; the first is the default one */
+	/* More schemas whose functions of a row are columns; NULL: none. */
+	const char *extra_schemas;
 	const char *role;    /* whose column privileges decide what * means; NULL: * is all */
 	int64_t max_rows;    /* of one answer; 0 = no bound */
 	const char *channel; /* that tells of changes; NULL: "pgrst" */

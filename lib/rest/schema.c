@@ -311,8 +311,7 @@ static size_t min3(size_t a, size_t b, size_t c)
 	return a < c ? a : c;
 }
 
-/* Levenshtein's distance. */
-static size_t distance(struct sv a, struct sv b)
+size_t rest_distance(struct sv a, struct sv b)
 {
 	size_t row[NEAR_MAX + 1];
 
@@ -347,12 +346,21 @@ static struct nearest nearest_to(struct sv wanted)
 
 static void consider(struct nearest *n, struct sv name)
 {
-	size_t d = distance(n->wanted, name);
+	size_t d = rest_distance(n->wanted, name);
 
 	if (d < n->distance) {
 		n->best = name;
 		n->distance = d;
 	}
+}
+
+/* Three quarters of the longer name are the same: names of tables are not
+ * told to everyone who asks for something. */
+static bool alike(const struct nearest *n)
+{
+	size_t longer = n->best.n > n->wanted.n ? n->best.n : n->wanted.n;
+
+	return n->best.n && n->distance * 4 <= longer;
 }
 
 struct sv rest_table_nearest(const struct rest_schema *s, struct sv schema, struct sv name)
@@ -362,7 +370,7 @@ struct sv rest_table_nearest(const struct rest_schema *s, struct sv schema, stru
 	for (size_t i = 0; i < s->ntables; i++)
 		if (sv_eq(s->tables[i]->schema, schema))
 			consider(&n, s->tables[i]->name);
-	return n.best;
+	return alike(&n) ? n.best : SV_NONE;
 }
 
 struct sv rest_function_nearest(const struct rest_schema *s, struct sv schema, struct sv name)
@@ -372,7 +380,7 @@ struct sv rest_function_nearest(const struct rest_schema *s, struct sv schema, s
 	for (size_t i = 0; i < s->nfunctions; i++)
 		if (sv_eq(s->functions[i]->schema, schema))
 			consider(&n, s->functions[i]->name);
-	return n.best;
+	return alike(&n) ? n.best : SV_NONE;
 }
 
 struct sv rest_column_nearest(const struct rest_table *t, struct sv name)

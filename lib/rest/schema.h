@@ -146,6 +146,8 @@ struct sv rest_column_nearest(const struct rest_table *t, struct sv name);
 /* Of names in an array. */
 struct sv rest_name_nearest(const struct sv *names, size_t n, struct sv name);
 
+/* Levenshtein's: how many bytes to add, remove or change. */
+size_t rest_distance(struct sv a, struct sv b);
 /* The nearest name of a relation of t, or empty. */
 struct sv rest_related_nearest(const struct rest_table *t, struct sv name);
 
@@ -154,7 +156,7 @@ struct sv rest_quoted(struct arena *a, struct sv name);
 
 /* Catalogue to schema: one trip. */
 struct db;
-enum status rest_load(struct db *db, const char *schemas, const char *role, struct arena *a,
-		      struct rest_schema **out, struct err *e) WARN_UNUSED;
+enum status rest_load(struct db *db, const char *schemas, const char *extra_schemas,
+		      const char *role, struct arena *a, struct rest_schema **out, struct err *e) WARN_UNUSED;
 
 #endif

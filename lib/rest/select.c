@@ -10,7 +10,10 @@ static const struct aggregate aggregates[] = {
 	{ { "max", 3 }, "max(" },     { { "count", 5 }, "count(" },
 };
 
-#define COUNT (&aggregates[4])
+const struct aggregate *aggregate_count(void)
+{
+	return &aggregates[4];
+}
 
 /* ---- select ---------------------------------------------------------------- */
 
@@ -111,7 +114,7 @@ static bool counts_rows(struct cursor *c, struct item *i)
 	if (i->field.steps || !sv_eq(i->field.name, SV("count")) || !cursor_at(c, SV("()")))
 		return false;
 	c->at += 2;
-	i->aggregate = COUNT;
+	i->aggregate = aggregate_count();
 	i->field = (struct field){ 0 };
 	cast(c, &i->result_cast);
 	return true;
@@ -159,7 +162,12 @@ enum status parse_select(struct tree *t, struct sv text)
 		return ST_OK;
 	if (select_list(&c, t->root))
 		return t->e->status;
-	return c.at < text.n ? cursor_unexpected(&c, "\",\" or end of input") : ST_OK;
+	if (c.at == text.n)
+		return ST_OK;
+	/* PostgREST reads no further than the last relation that it understood. */
+	if (t->options->strict && (cursor_peek(&c) == ')' || text.p[c.at - 1] == ')'))
+		return ST_OK;
+	return cursor_unexpected(&c, "\",\" or end of input");
 }
 
 /* ---- order ------------------------------------------------------------------ */

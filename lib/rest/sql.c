@@ -325,7 +325,14 @@ static void add_value_of(struct sql *q, const struct level *l, const struct item
 		return;
 	}
 	open_cast(q, i->cast);
-	sql_field(q, l, &i->field);
+	if (i->field.column->to_json.n && !i->field.steps && !i->aggregate) {
+		buf_add(&q->text, i->field.column->to_json);
+		buf_addc(&q->text, '(');
+		sql_field(q, l, &i->field);
+		buf_addc(&q->text, ')');
+	} else {
+		sql_field(q, l, &i->field);
+	}
 	close_cast(q, i->cast);
 }
 
@@ -438,9 +445,11 @@ static void add_select(struct sql *q, struct level *l)
 	sql_joins(q, l);
 	sql_where(q, l);
 	sql_groups(q, l);
-	if (!l->one && q->max_rows && (limit < 0 || limit > q->max_rows))
+	if (l->one) /* a function may find more */
+		limit = limit != 0 && !(l->relation.computed) ? -1 : limit != 0;
+	else if (q->max_rows && (limit < 0 || limit > q->max_rows))
 		limit = q->max_rows;
-	sql_tail(q, l, l->one ? -1 : limit, l->one ? 0 : l->offset);
+	sql_tail(q, l, limit, l->offset);
 }
 
 /* A subquery in the list of what is selected: PostgreSQL runs it for the rows
@@ -543,7 +552,7 @@ static void add_embed(struct sql *q, struct list *list, struct level *l)
 		add_alias(q, 's', l);
 		add(q, ".j");
 	} else {
-		add_json(q, l, false);
+		add_json(q, l, list->level->spread);
 	}
 	add_as(q, embed_name(l));
 	by_number(list);
@@ -632,7 +641,11 @@ static void add_order(struct sql *q, struct order *o, const struct level *l)
 {
 	static const char *const nulls[] = { "", " nulls first", " nulls last" };
 
-	if (o->related) {
+	if (o->joined) {
+		add_alias(q, 's', o->related);
+		buf_addc(&q->text, '.');
+		buf_add(&q->text, rest_quoted(q->arena, o->field.name));
+	} else if (o->related) {
 		add(q, "(select ");
 		sql_field(q, o->related, &o->field);
 		sql_from(q, o->related);

@@ -63,6 +63,7 @@ struct condition {
 	struct sv value;
 	bool numeric;                    /* compare as numbers (CON-107) */
 	const struct rest_column *other; /* the value is a column (INB-14) */
+	bool strict; /* no more types than the column has */
 	int param, language_param, pass;
 	/* RELATED: "contact=is.null" on an embedded relation */
 	struct level *related;
@@ -88,6 +89,7 @@ struct order {
 	struct order *next;
 	struct sv relation; /* "order=client(name)": one that is embedded */
 	struct level *related;
+	bool joined; /* field.name is what a spread relation gives */
 	struct field field;
 	bool descending;
 	enum { NULLS_DEFAULT, NULLS_FIRST, NULLS_LAST } nulls;
@@ -174,6 +176,8 @@ struct cursor {
 	struct sv text;
 	size_t at;
 	int depth;
+	size_t before; /* of what was parsed, stood before the text */
+	bool words;    /* words were expected: a quotation uses " */
 };
 
 /* The next byte, 0 at the end. */
@@ -194,6 +198,7 @@ enum status cursor_unexpected(struct cursor *c, const char *expecting);
 /* ---- select.c: select and order ------------------------------------------ */
 
 enum status parse_select(struct tree *t, struct sv text);
+const struct aggregate *aggregate_count(void);
 enum status parse_order(struct tree *t, struct level *l, struct sv text);
 
 /* ---- parse.c: filters ------------------------------------------------------ */

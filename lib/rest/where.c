@@ -62,35 +62,50 @@ static void element_for(struct sql *q, const struct condition *k, struct buf *b,
 	next_element(b, cased(q->arena, s, false));
 }
 
-/* One value of (a,"b,c",d): up to the comma, or quoted with \ before what is
- * meant literally. */
-static struct sv list_value(struct arena *a, struct sv *rest)
+/* "a,b" with \ before what is meant literally, up to a comma or the end. */
+static bool quoted_value(struct arena *a, struct sv *rest, struct sv *out)
 {
 	struct buf b buf_auto = BUF_INIT;
-	size_t i = 0;
+	size_t i = 1;
 
-	while (i < rest->n && rest->p[i] == ' ')
-		i++;
-	if (i == rest->n || rest->p[i] != '"')
-		return sv_cut(rest, ',');
-	for (i++; i < rest->n && rest->p[i] != '"'; i++) {
+	for (; i < rest->n && rest->p[i] != '"'; i++) {
 		if (rest->p[i] == '\\' && i + 1 < rest->n)
 			i++;
 		buf_addc(&b, rest->p[i]);
 	}
+	if (i >= rest->n || (i + 1 < rest->n && rest->p[i + 1] != ','))
+		return false;
 	*rest = sv_skip(*rest, i + 1);
 	sv_cut(rest, ',');
-	return arena_sv(a, buf_sv(&b));
+	*out = arena_sv(a, buf_sv(&b));
+	return true;
+}
+
+static struct sv list_value(struct arena *a, struct sv *rest)
+{
+	struct sv at = *rest, out;
+
+	while (at.n && at.p[0] == ' ')
+		at = sv_skip(at, 1);
+	if (at.n && at.p[0] == '"' && quoted_value(a, &at, &out)) {
+		*rest = at;
+		return out;
+	}
+	return sv_cut(rest, ',');
 }
 
 /* in.(a,b), in.a,b or the JSON form, as PostgreSQL's array literal. */
 static struct sv list_literal(struct sql *q, const struct condition *k, struct sv list)
 {
 	struct buf b buf_auto = BUF_INIT;
+	struct sv inner = sv_trim(list);
 
-	if (list.n >= 2 && ((list.p[0] == '(' && list.p[list.n - 1] == ')') ||
-			    (list.p[0] == '[' && list.p[list.n - 1] == ']')))
-		list = sv_make(list.p + 1, list.n - 2);
+	if (inner.n >= 2 && ((inner.p[0] == '(' && inner.p[inner.n - 1] == ')') ||
+			     (inner.p[0] == '[' && inner.p[inner.n - 1] == ']'))) {
+		list = sv_make(inner.p + 1, inner.n - 2);
+		while (list.n && list.p[0] == ' ')
+			list = sv_skip(list, 1);
+	}
 	buf_addc(&b, '{');
 	if (list.n == 0)
 		list = SV_NONE;
@@ -156,15 +171,34 @@ static struct sv like_pattern(struct arena *a, struct sv v)
 	return sv_make(p, v.n);
 }
 
+/* The field as another type; a path binds less than a cast would. */
+static void add_as(struct sql *q, const struct level *l, const struct field *f, const char *cast)
+{
+	bool wrap = f->steps && cast[0];
+
+	sql_text(q, wrap ? "(" : "");
+	sql_field(q, l, f);
+	sql_text(q, wrap ? ")" : "");
+	sql_text(q, cast);
+}
+
 /* " op $n", or " op any($n)". */
 static void add_compared(struct sql *q, struct condition *k, struct sv value, const char *type)
 {
 	static const char *const quantities[] = { "", "any(", "all(" };
+	struct sv parser = k->field.steps ? SV_NONE : k->field.column->from_text;
 
 	buf_addc(&q->text, ' ');
 	sql_text(q, k->op->sql);
 	buf_addc(&q->text, ' ');
 	sql_text(q, quantities[k->quantity]);
+	if (parser.n && k->quantity == ONE_VALUE) {
+		buf_add(&q->text, parser);
+		buf_addc(&q->text, '(');
+		add_value(q, k, value);
+		sql_text(q, "::text)");
+		return;
+	}
 	add_value(q, k, value);
 	sql_text(q, type);
 	if (k->quantity != ONE_VALUE)
@@ -199,9 +233,7 @@ static void add_like(struct sql *q, const struct level *l, struct condition *k)
 {
 	struct sv v = k->op->kind == OP_LIKE ? like_pattern(q->arena, k->value) : k->value;
 
-	sql_field(q, l, &k->field);
-	if (!is_text(&k->field))
-		sql_text(q, "::text");
+	add_as(q, l, &k->field, k->strict || is_text(&k->field) ? "" : "::text");
 	add_compared(q, k, v, "");
 }
 
@@ -210,10 +242,8 @@ static void add_contained(struct sql *q, const struct level *l, struct condition
 	const struct rest_column *c = k->field.column;
 	bool json = k->field.steps || is_json(c);
 
-	sql_field(q, l, &k->field);
-	if (json)
-		sql_text(q, "::jsonb");
-	add_compared(q, k, json || c->category != 'A' ? k->value : array_literal(q, k),
+	add_as(q, l, &k->field, json ? "::jsonb" : "");
+	add_compared(q, k, json || k->strict || c->category != 'A' ? k->value : array_literal(q, k),
 		     json ? "::jsonb" : "");
 }
 
@@ -226,7 +256,7 @@ static void add_compare(struct sql *q, const struct level *l, struct condition *
 		add_numeric(q, l, k);
 		return;
 	}
-	sql_field(q, l, &k->field);
+	add_as(q, l, &k->field, json && !k->other && !cases ? "::jsonb" : "");
 	if (k->other) {
 		buf_addf(&q->text, " %s ", k->op->sql);
 		sql_column(q, l, k->other);
@@ -235,10 +265,20 @@ static void add_compare(struct sql *q, const struct level *l, struct condition *
 		add_value(q, k, list_literal(q, k, rest_quoted(q->arena, k->value)));
 		buf_addc(&q->text, ')');
 	} else {
-		if (json)
-			sql_text(q, "::jsonb");
 		add_compared(q, k, k->value, json ? "::jsonb" : "");
 	}
+}
+
+static void add_in(struct sql *q, const struct level *l, struct condition *k)
+{
+	struct sv parser = k->field.steps ? SV_NONE : k->field.column->from_text;
+
+	sql_field(q, l, &k->field);
+	sql_text(q, " = any(");
+	if (parser.n)
+		buf_addf(&q->text, "select %.*s(u) from unnest(", SV_ARG(parser));
+	add_value(q, k, list_literal(q, k, k->value));
+	sql_text(q, parser.n ? "::text[]) u)" : ")");
 }
 
 static void add_test(struct sql *q, const struct level *l, struct condition *k)
@@ -256,10 +296,7 @@ static void add_test(struct sql *q, const struct level *l, struct condition *k)
 		add_is(q, k);
 		break;
 	case OP_IN:
-		sql_field(q, l, &k->field);
-		sql_text(q, " = any(");
-		add_value(q, k, list_literal(q, k, k->value));
-		buf_addc(&q->text, ')');
+		add_in(q, l, k);
 		break;
 	case OP_CONTAIN:
 		add_contained(q, l, k);
@@ -280,7 +317,7 @@ static void add_exists(struct sql *q, struct level *l)
 	sql_text(q, "exists (select");
 	sql_from(q, l);
 	sql_where(q, l);
-	if (!l->one && (l->limit == 0 || l->offset > 0))
+	if (l->limit == 0 || l->offset > 0)
 		buf_addf(&q->text, " limit %d offset %lld", l->limit != 0, (long long)l->offset);
 	buf_addc(&q->text, ')');
 }
