@@ -85,7 +85,7 @@ enum status rest_load(struct db *db, const char *schemas, const char *extra_sche
 	/* So that names of types and in defaults are whole, for any request. */
 	db_add(b, "select set_config('search_path', '', true)");
 	columns = db_add(b, columns_sql, DB_C(schemas), DB_C(role));
-	keys = load_keys_ask(b, schemas);
+	keys = load_keys_ask(b, schemas, extra_schemas);
 	functions = load_functions_ask(b, schemas);
 	if (db_run(b, e))
 		return e->status;
