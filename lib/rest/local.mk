@@ -26,6 +26,9 @@ lib_libkontor_a_SOURCES += \
 check_PROGRAMS += t/unit/test_rest
 t_unit_test_rest_SOURCES = t/unit/test_rest.c t/unit/rest_schema.h
 
+noinst_PROGRAMS += t/bench/bench_parse
+t_bench_bench_parse_SOURCES = t/bench/bench_parse.c t/unit/rest_schema.h
+
 if FUZZING
 noinst_PROGRAMS += t/fuzz/fuzz_rest
 endif
