@@ -30,6 +30,8 @@ create materialized view old_books as select id as book_no, title, writer_id as 
 create view book_list as select b.id, b.title, b.writer_id, b.price from books b where b.price is not null;
 create view book_list_2 as select id as no, title, writer_id as author from book_list;
 create view writer_list as select id, upper(name) as name, town_id from writers;
+create view with_query as select (select t.name from towns t where t.id = w.town_id) as town, '{":' as "{odd}", w.id, w.town_id
+	from writers w;
 create function blurb(books) returns text stable language sql as $$select $1.title || ' (' || $1.pages || ')'$$;
 create function cheaper(books) returns setof books stable language sql as $$select * from {lib}.books where price < $1.price order by id$$;
 create function hometown(writers) returns setof towns rows 1 stable language sql as $$select * from {lib}.towns where id = $1.town_id$$;
@@ -173,6 +175,7 @@ is_rows('/books?select=id,loans(fee)&id=eq.1&loans.order=day', '[{"id":1,"loans"
 is_rows('/book_list_2?select=no,writers(name)&no=eq.3', '[{"no":3,"writers":{"name":"Mahfouz"}}]', "a view over a view has its table's keys");
 is_rows('/writer_list?select=name,book_list(id)&id=eq.1&book_list.order=id', '[{"name":"ČAPEK","book_list":[{"id":1},{"id":2}]}]', 'a view of a view');
 is_rows('/old_books?select=book_no,writer_list(name)&book_no=eq.1', '[{"book_no":1,"writer_list":{"name":"ČAPEK"}}]', 'a materialized view');
+is_rows('/with_query?select=town,towns(name)&id=eq.2', '[{"town":"Cairo","towns":{"name":"Cairo"}}]', 'a view with a query in a column');
 is_rows('/books?select=id,cheaper(id)&id=eq.1', '[{"id":1,"cheaper":[{"id":2}]}]', 'a function of the row is a relation');
 is_rows('/writers?select=id,hometown(name)&id=in.(1,3)&order=id', '[{"id":1,"hometown":{"name":"Prague"}},{"id":3,"hometown":null}]', 'to one row');
 is_rows('/towns?select=name,writers(name,books!writer_id(id,shelves(label)))&id=eq.1&writers.books.id=eq.2',
