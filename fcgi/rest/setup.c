@@ -26,6 +26,7 @@ static void make_options(struct setup *s)
 		.read_only = true,
 		.strict = true,
 		.tx_override = sv_ends(get(s, REST_CONFIG_db_tx_end), SV("-allow-override")),
+		.aliases_only = !rest_config_bool(c, REST_CONFIG_url_use_legacy_target_names),
 		.no_aggregates = !rest_config_bool(c, REST_CONFIG_db_aggregates_enabled),
 	};
 }

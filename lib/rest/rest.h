@@ -48,6 +48,7 @@ struct rest_options {
 	 * as numbers, an operand may be a column, lists need no brackets, and of
 	 * several relationships the direct one is meant. */
 	bool strict;
+	bool aliases_only;  /* a relation with an alias answers to no other name */
 	bool no_aggregates; /* sum(), count() ... are refused */
 	/* The column that says whose a row is, where a table has it: completes
 	 * on_conflict and the id of the path form; REST_PROXY sets it. */
