@@ -46,7 +46,7 @@ select json_build_object('organization_id', :'org', 'sub', :'agent', 'role', 'au
 
 create temp table settings (what text, sql text, refused text);
 insert into settings values
-	('a key of his own', 'insert into api_keys (name, prefix, key_hash) values (''x'', ''x'', sha256(''rights''))', 'KT403'),
+	('a key of the organization', 'insert into api_keys (name, prefix, key_hash) values (''x'', ''x'', sha256(''rights''))', '42501'),
 	('the name of the organization', 'update organizations set name = name', 'KT403'),
 	('where a channel sends to', 'update channel_accounts set settings = ''{"api_base": "https://x.example"}'' where name = ''Rights''', 'KT403'),
 	('a channel', 'insert into channel_accounts (name, type, external_id) values (''x'', ''TELEGRAM'', ''rights2'')', 'KT403'),
