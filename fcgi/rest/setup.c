@@ -39,6 +39,7 @@ static void make_options(struct setup *s)
 		.openapi_url = rest_config_str(c, REST_CONFIG_openapi_server_proxy_uri),
 		.tx_override = sv_ends(get(s, REST_CONFIG_db_tx_end), SV("-allow-override")),
 		.plan = rest_config_bool(c, REST_CONFIG_db_plan_enabled),
+		.aliases_only = !rest_config_bool(c, REST_CONFIG_url_use_legacy_target_names),
 		.no_aggregates = !rest_config_bool(c, REST_CONFIG_db_aggregates_enabled),
 	};
 }

@@ -332,16 +332,8 @@ static bool gives(const struct level *l, const struct field *f)
 static enum status bind_related_order(struct tree *t, const struct level *l, struct order *o)
 {
 	o->related = level_child(t, l, o->relation);
-	if (!o->related) {
-		bind_fail(t, ST_BAD_INPUT, SV("PGRST108"),
-			  "'%.*s' is not an embedded resource in this request",
-			  SV_ARG(o->relation));
-		t->e->hint = sv_from(arena_printf(
-			t->arena,
-			"Verify that '%.*s' is included in the 'select' query parameter.",
-			SV_ARG(o->relation)));
-		return t->e->status;
-	}
+	if (!o->related)
+		return level_missing(t, o->relation);
 	if (o->related->one) {
 		o->joined = gives(o->related, &o->field);
 		return o->joined ? ST_OK : bind_field(t, o->related, &o->field);

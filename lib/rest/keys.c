@@ -86,34 +86,31 @@ static void add_origin(struct origins *o, struct origin new)
 	o->v[o->n++] = new;
 }
 
-/* The number behind " :name ", from *at on. */
-static int64_t value_of(struct sv text, size_t *at, struct sv name)
+/* The number behind the last " :name ". */
+static int64_t value_of(struct sv text, struct sv name)
 {
-	ptrdiff_t found = sv_find(sv_skip(text, *at), name);
+	size_t at = 0, end;
+	ptrdiff_t found;
 	int64_t n = 0;
-	size_t end;
 
-	if (found < 0)
-		return 0;
-	*at += (size_t)found + name.n;
-	end = *at;
-	while (end < text.n && text.p[end] >= '0' && text.p[end] <= '9')
+	while ((found = sv_find(sv_skip(text, at), name)) >= 0)
+		at += (size_t)found + name.n;
+	end = at;
+	while (at && end < text.n && text.p[end] >= '0' && text.p[end] <= '9')
 		end++;
-	sv_to_i64(sv_make(text.p + *at, end - *at), &n);
-	*at = end;
+	sv_to_i64(sv_make(text.p + at, end - at), &n);
 	return n;
 }
 
-/* {TARGETENTRY ... :resno 1 ... :resorigtbl 16385 :resorigcol 2 ...}: these
- * stand behind the expression, whose own entries stand deeper. */
+/* {TARGETENTRY :expr ... :resno 1 ... :resorigtbl 16385 :resorigcol 2 ...}:
+ * an expression with a query has entries of its own, before these. */
 static void read_entry(struct origins *o, unsigned view, struct sv entry)
 {
 	struct origin new = { .view = view };
-	size_t at = 0;
 
-	new.column = (int)value_of(entry, &at, SV(" :resno "));
-	new.table = (unsigned)value_of(entry, &at, SV(" :resorigtbl "));
-	new.source = (int)value_of(entry, &at, SV(" :resorigcol "));
+	new.column = (int)value_of(entry, SV(" :resno "));
+	new.table = (unsigned)value_of(entry, SV(" :resorigtbl "));
+	new.source = (int)value_of(entry, SV(" :resorigcol "));
 	if (new.table && new.source > 0)
 		add_origin(o, new);
 }

@@ -11,6 +11,8 @@ struct level *level_child(const struct tree *t, const struct level *l, struct sv
 		if (child->parent == l && sv_eq(child->alias.n ? child->alias : child->name, name))
 			return child;
 	}
+	if (t->options->aliases_only)
+		return NULL;
 	/* The relation's own name does too where an alias was given. */
 	for (int i = 0; i < t->nlevels; i++)
 		if (t->levels[i]->parent == l && sv_eq(t->levels[i]->name, name))
@@ -72,11 +74,23 @@ static struct sv unquoted(struct tree *t, struct sv name)
 	return name.n && name.p[0] == '"' && cursor_quoted(&c, &out) ? out : name;
 }
 
-static enum status no_such_embed(struct tree *t, struct sv name)
+enum status level_missing(struct tree *t, struct sv name)
 {
 	*t->e = (struct err){ .status = ST_BAD_INPUT, .code = SV("PGRST108") };
 	t->e->message = sv_from(arena_printf(
 		t->arena, "'%.*s' is not an embedded resource in this request", SV_ARG(name)));
+	for (int i = 0; i < t->nlevels; i++) {
+		const struct level *l = t->levels[i];
+
+		if (!l->alias.n || !sv_eq(l->name, name))
+			continue;
+		t->e->details =
+			SV("Target names are not allowed in filters if they have an alias");
+		t->e->hint = sv_from(arena_printf(
+			t->arena, "Change '%.*s' to '%.*s' in filters, orders or limits.",
+			SV_ARG(name), SV_ARG(l->alias)));
+		return ST_BAD_INPUT;
+	}
 	t->e->hint = sv_from(arena_printf(
 		t->arena, "Verify that '%.*s' is included in the 'select' query parameter.",
 		SV_ARG(name)));
@@ -136,7 +150,7 @@ static enum status parse_parameter(struct tree *t, struct sv name, struct sv val
 		first = unquoted(t, first);
 		l = level_child(t, l, first);
 		if (!l)
-			return no_such_embed(t, first);
+			return level_missing(t, first);
 	}
 	return t->e->status;
 }

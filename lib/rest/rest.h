@@ -59,6 +59,7 @@ struct rest_options {
 	const char *openapi_url; /* where the interface is; NULL: as the request says */
 	const char *base_path;   /* of that address; NULL: "/" */
 	bool plan;          /* Accept: application/vnd.pgrst.plan is answered */
+	bool aliases_only;  /* a relation with an alias answers to no other name */
 	bool no_aggregates; /* sum(), count() ... are refused */
 	/* The column that says whose a row is, where a table has it: completes
 	 * on_conflict and the id of the path form; REST_PROXY sets it. */

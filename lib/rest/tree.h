@@ -219,6 +219,8 @@ enum status parse_fail(struct tree *t, const char *fmt, ...)
 enum status parse_query(struct tree *t);
 /* The embedded level of that alias or name below l, or NULL. */
 struct level *level_child(const struct tree *t, const struct level *l, struct sv name);
+/* PGRST108: there is none. */
+enum status level_missing(struct tree *t, struct sv name);
 
 /* ---- prefer.c: what a client would like --------------------------------- */
 

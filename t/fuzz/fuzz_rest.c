@@ -34,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	static const enum http_method methods[] = { HTTP_GET,	HTTP_POST, HTTP_PATCH,
 						    HTTP_DELETE, HTTP_PUT,  HTTP_POST };
 	static struct rest_schema *schema;
+	struct rest_options options = sample_options;
 	struct sv rest = sv_make((const char *)data + 1, n ? n - 1 : 0);
 	struct rest_input in = { .method = HTTP_GET };
 	struct http_pairs query = { 0 };
@@ -49,14 +50,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	a = arena_new();
 	in.method = methods[(data[0] & 3) + (data[0] & 8 ? 2 : 0)];
 	in.flags = data[0] & 4 ? REST_PROXY : 0;
+	options.strict = data[0] & 8;
 	in.target = sv_cut(&rest, '\0');
 	if (http_parse_urlencoded(a, sv_cut(&rest, '\0'), &query, &e) == ST_OK) {
 		in.query = &query;
 		in.body = sv_cut(&rest, '\0');
 		in.prefer = sv_cut(&rest, '\0');
 		in.content_type = rest;
-		if (rest_compile(schema, &sample_options, &in, a, &plan, &e) == ST_OK)
+		if (rest_compile(schema, &options, &in, a, &plan, &e) == ST_OK) {
 			check(&plan.main);
+			check(&plan.count);
+			check(&plan.estimate);
+		}
 	}
 	arena_free(a);
 	return 0;

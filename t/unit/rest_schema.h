@@ -1,6 +1,7 @@
 /*
  * A schema by hand, for the tests and the fuzzer of lib/rest: contacts of
- * companies, deals with two keys to people, notes below notes.
+ * companies, deals with two keys to people and tags by a junction, a card of
+ * each contact, notes below notes, functions of a row.
  */
 #ifndef T_REST_SCHEMA_H
 #define T_REST_SCHEMA_H
@@ -40,6 +41,15 @@ static const struct sample_column sample_columns[] = {
 	{ "deals", "contact_id", "uuid", 2950, 'U', "" },
 	{ "deals", "owner_id", "uuid", 2950, 'U', "" },
 	{ "deals", "maker_id", "uuid", 2950, 'U', "" },
+	{ "tags", "org", "uuid", 2950, 'U', "" },
+	{ "tags", "id", "uuid", 2950, 'U', "" },
+	{ "tags", "name", "text", 25, 'S', "" },
+	{ "deal_tags", "org", "uuid", 2950, 'U', "" },
+	{ "deal_tags", "deal_id", "uuid", 2950, 'U', "" },
+	{ "deal_tags", "tag_id", "uuid", 2950, 'U', "" },
+	{ "cards", "org", "uuid", 2950, 'U', "" },
+	{ "cards", "contact_id", "uuid", 2950, 'U', "" },
+	{ "cards", "number", "text", 25, 'S', "" },
 	{ "notes", "id", "integer", 23, 'N', "" },
 	{ "notes", "parent_id", "integer", 23, 'N', "" },
 	{ "notes", "body\"x", "text", 25, 'S', "" },
@@ -47,8 +57,12 @@ static const struct sample_column sample_columns[] = {
 
 static const struct {
 	const char *name, *from, *from_columns, *to, *to_columns;
+	bool unique;
 } sample_keys[] = {
 	{ "contacts_company_id_fkey", "contacts", "org,company_id", "companies", "org,id" },
+	{ "cards_contact_id_fkey", "cards", "org,contact_id", "contacts", "org,id", true },
+	{ "deal_tags_deal_id_fkey", "deal_tags", "org,deal_id", "deals", "org,id" },
+	{ "deal_tags_tag_id_fkey", "deal_tags", "org,tag_id", "tags", "org,id" },
 	{ "deals_contact_id_fkey", "deals", "org,contact_id", "contacts", "org,id" },
 	{ "deals_owner_id_fkey", "deals", "org,owner_id", "people", "org,id" },
 	{ "deals_maker_id_fkey", "deals", "org,maker_id", "people", "org,id" },
@@ -114,10 +128,17 @@ static struct rest_schema *sample_schema(void)
 				sample_table(s, sample_keys[i].from),
 				sv_from(sample_keys[i].from_columns),
 				sample_table(s, sample_keys[i].to),
-				sv_from(sample_keys[i].to_columns), false);
+				sv_from(sample_keys[i].to_columns), sample_keys[i].unique);
 	rest_schema_primary(s, sample_table(s, "contacts"), SV("org,id"));
 	rest_schema_primary(s, sample_table(s, "deals"), SV("org,id"));
 	rest_schema_primary(s, sample_table(s, "notes"), SV("id"));
+	rest_schema_primary(s, sample_table(s, "deal_tags"), SV("org,deal_id,tag_id"));
+	rest_schema_extra(s, sample_table(s, "contacts"), SV("card_text"), SV("public.card_text"),
+			  SV("text"), 25, 'S');
+	rest_schema_computed(s, sample_table(s, "deals"), SV("rivals"), SV("public.rivals"),
+			     sample_table(s, "deals"), false);
+	rest_schema_computed(s, sample_table(s, "contacts"), SV("boss"), SV("public.boss"),
+			     sample_table(s, "people"), true);
 	sample_functions(s);
 	rest_schema_done(s);
 	return s;

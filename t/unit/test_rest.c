@@ -161,6 +161,65 @@ static const struct row embeds[] = {
 #define UP "set_config('rest.inserted',(" INSERTED "+1)::text,true)<>''"
 #define DOWN "set_config('rest.inserted',(" INSERTED "-1)::text,true)<>''"
 
+#define ON(a, x, b, y) a ".\"org\"=" b ".\"org\" and " a ".\"" x "\"=" b ".\"" y "\""
+
+static const struct row relations[] = {
+	ROW(HTTP_GET, "deals", "select=id,tags(name)", NULL, NULL, 0,
+	    "select t0.\"id\",(select coalesce(json_agg(j),'[]') from (select t1.\"name\" from \"public\".\"tags\" as t1,"
+	    "\"public\".\"deal_tags\" as j1 where " ON("t1", "id", "j1", "tag_id") " and " ON("j1", "deal_id", "t0", "id")
+	    " limit 1000) j) as \"tags\" from \"public\".\"deals\" as t0 limit 1000", "", "many to many, by the junction's two keys"),
+	ROW(HTTP_GET, "contacts", "select=id,cards(number)", NULL, NULL, 0,
+	    "select t0.\"id\",(select row_to_json(j) from (select t1.\"number\" from \"public\".\"cards\" as t1 where "
+	    ON("t1", "contact_id", "t0", "id") ") j) as \"cards\" from \"public\".\"contacts\" as t0 limit 1000", "",
+	    "one to one: a unique key, backwards"),
+	ROW(HTTP_GET, "contacts", "select=id,card_text&card_text=eq.x&order=card_text", NULL, NULL, 0,
+	    "select t0.\"id\",public.card_text(t0::\"public\".\"contacts\") as \"card_text\" from \"public\".\"contacts\" as t0"
+	    " where public.card_text(t0::\"public\".\"contacts\") = $1 order by public.card_text(t0::\"public\".\"contacts\")"
+	    " limit 1000", "x", "a function of the row as a column"),
+	ROW(HTTP_GET, "contacts", "select=id,boss(email)", NULL, NULL, 0,
+	    "select t0.\"id\",(select row_to_json(j) from (select t1.\"email\" from public.boss(t0::\"public\".\"contacts\") as t1"
+	    " limit 1) j) as \"boss\" from \"public\".\"contacts\" as t0 limit 1000", "", "a function of the row as a relation"),
+	ROW(HTTP_GET, "deals", "select=id,...contacts(who:first_name)", NULL, NULL, 0,
+	    "select t0.\"id\",s1.\"who\" from \"public\".\"deals\" as t0 left join lateral (select t1.\"first_name\" as \"who\" from"
+	    " \"public\".\"contacts\" as t1 where " ON("t1", "id", "t0", "contact_id") ") as s1 on true limit 1000", "",
+	    "a spread of one"),
+	ROW(HTTP_GET, "contacts", "select=id,...deals(title)&deals.order=title", NULL, NULL, 0,
+	    "select t0.\"id\",s1.\"title\" from \"public\".\"contacts\" as t0 left join lateral (select"
+	    " coalesce(json_agg(j.\"title\"),'[]')::jsonb as \"title\" from (select t1.\"title\" from \"public\".\"deals\" as t1"
+	    " where " ON("t1", "contact_id", "t0", "id") " order by t1.\"title\" limit 1000) j) as s1 on true limit 1000", "",
+	    "a spread of many"),
+	ROW(HTTP_GET, "deals", "select=title,value.sum()::text,n:count()&order=title", NULL, NULL, 0,
+	    "select t0.\"title\",(sum(t0.\"value\"))::text as \"sum\",count(*) as \"n\" from \"public\".\"deals\" as t0 group by 1"
+	    " order by t0.\"title\" limit 1000", "", "aggregates group by the rest"),
+	ROW(HTTP_GET, "deals", "select=count(),...contacts(status)&order=contacts(status)", NULL, NULL, 0,
+	    "select count(*) as \"count\",s1.\"status\" from \"public\".\"deals\" as t0 left join lateral (select t1.\"status\" from"
+	    " \"public\".\"contacts\" as t1 where " ON("t1", "id", "t0", "contact_id") ") as s1 on true group by 2"
+	    " order by s1.\"status\" limit 1000", "", "and by what is spread"),
+	ROW(HTTP_GET, "deals", "select=...contacts(age.avg(),status)", NULL, NULL, 0,
+	    "select avg(s1.\"avg\") as \"avg\",s1.\"status\" from \"public\".\"deals\" as t0 left join lateral (select t1.\"age\" as"
+	    " \"avg\",t1.\"status\" from \"public\".\"contacts\" as t1 where " ON("t1", "id", "t0", "contact_id") ") as s1 on true"
+	    " group by 2 limit 1000", "", "the aggregate of a spread is the parent's"),
+	ROW(HTTP_GET, "deals", "select=id,contacts(id)&order=contacts(age).desc", NULL, NULL, 0,
+	    "select t0.\"id\",(select row_to_json(j) from (select t1.\"id\" from \"public\".\"contacts\" as t1 where "
+	    ON("t1", "id", "t0", "contact_id") ") j) as \"contacts\" from \"public\".\"deals\" as t0 order by (select t1.\"age\" from"
+	    " \"public\".\"contacts\" as t1 where " ON("t1", "id", "t0", "contact_id") ") desc limit 1000", "",
+	    "order by a column of a relation"),
+	ROW(HTTP_GET, "contacts", "select=custom_fields->%220%22,custom_fields->0,x:phones->0::money", NULL, NULL, 0,
+	    "select t0.\"custom_fields\"->$1::text as \"0\",t0.\"custom_fields\"->$2::text::int as \"custom_fields\","
+	    "to_json(cast(to_jsonb(t0.\"phones\")->$3::text::int as money)) as \"x\" from \"public\".\"contacts\" as t0 limit 1000",
+	    "0|0|0", "a quoted number is a key; a type that is not known here"),
+	ROW(HTTP_GET, "contacts", "select=id&custom_fields->a=eq.1&custom_fields->b->0=cs.{}", NULL, NULL, 0,
+	    "select t0.\"id\" from \"public\".\"contacts\" as t0 where (t0.\"custom_fields\"->$1::text)::jsonb = $2::jsonb and"
+	    " (t0.\"custom_fields\"->$3::text->$4::text::int)::jsonb @> $5::jsonb limit 1000", "a|1|b|0|{}",
+	    "a path is one operand"),
+	ROW(HTTP_GET, "tags", "select=...deals(value.sum())", NULL, NULL, 0, "400 PGRST127", "", "no aggregates of a spread of many"),
+	ROW(HTTP_GET, "contacts", "select=id,deals(id)&order=deals(title)", NULL, NULL, 0, "400 PGRST118", "", "no order by one of many"),
+	ROW(HTTP_GET, "contacts", "select=id&order=deals(title)", NULL, NULL, 0, "400 PGRST108", "", "nor by what is not embedded"),
+	ROW(HTTP_GET, "contacts", "select=id&age=neq(any).{1}", NULL, NULL, 0, "400 PGRST100", "", "neq takes no any"),
+	ROW(HTTP_GET, "contacts", "select=age.median()", NULL, NULL, 0, "400 PGRST100", "", "an aggregate that is none"),
+	ROW(HTTP_GET, "contacts", "select=id&age=eq.1&or=(age.is.nothing)", NULL, NULL, 0, "400 PGRST100", "", "keywords within or"),
+};
+
 static const struct row writes[] = {
 	ROW(HTTP_POST, "deals", "", "{\"title\":\"a\",\"value\":1}", NULL, 0,
 	    "insert into \"public\".\"deals\" as t0(\"title\",\"value\") select r.\"title\",r.\"value\" from"
@@ -297,6 +356,66 @@ static void check_hints(void)
 	arena_free(a);
 }
 
+static void compiled(struct arena *a, const struct rest_options *o, const char *target,
+		     const char *text, const char *prefer, struct rest_plan *plan, struct err *e)
+{
+	struct http_pairs query = { 0 };
+	struct rest_input in = { .method = HTTP_GET, .target = sv_from(target), .query = &query,
+				 .prefer = sv_from(prefer) };
+
+	if (http_parse_urlencoded(a, sv_from(text), &query, e) ||
+	    rest_compile(schema, o, &in, a, plan, e))
+		return;
+}
+
+/* What PostgREST answers, to the letter. */
+static void check_words(void)
+{
+	struct rest_options strict = sample_options;
+	struct arena *a = arena_new();
+	struct rest_plan plan;
+	struct err e;
+
+	strict.strict = strict.no_aggregates = true;
+	strict.scope_column = NULL;
+	compiled(a, &strict, "deals", "id=1", NULL, &plan, &e);
+	is_sv(e.message, SV("\"failed to parse filter (1)\" (line 1, column 1)"), "where it stopped");
+	is_sv(e.details, SV("unexpected \"1\" expecting \"not\" or operator (eq, gt, ...)"), "and at what");
+	compiled(a, &strict, "deals", "order=id.asc.nullslasttt", NULL, &plan, &e);
+	is_sv(e.details, SV("unexpected 't' expecting \",\" or end of input"), "a word too long");
+	compiled(a, &strict, "deals", "select=id,people(email)", NULL, &plan, &e);
+	is_sv(e.hint, SV("Try changing 'people' to one of the following: 'people!deals_maker_id_fkey', "
+			 "'people!deals_owner_id_fkey'. Find the desired relationship in the 'details' key."),
+	      "which relationships there are");
+	ok(e.details_json && sv_starts(e.details, SV("[{\"cardinality\":\"many-to-one\",\"embedding\":\"deals with people\"")),
+	   "described as JSON");
+	compiled(a, &strict, "deals", "select=id,peple(email)", NULL, &plan, &e);
+	is_sv(e.hint, SV("Perhaps you meant 'people' instead of 'peple'."), "the nearest relation");
+	compiled(a, &strict, "deals", "select=value.sum()", NULL, &plan, &e);
+	is_sv(e.code, SV("PGRST123"), "aggregates can be switched off");
+	arena_free(a);
+}
+
+static void check_estimates(void)
+{
+	struct arena *a = arena_new();
+	struct rest_plan plan;
+	struct err e;
+
+	compiled(a, &sample_options, "deals", "title=eq.x", "count=planned", &plan, &e);
+	is_sv(plan.estimate.sql,
+	      SV("explain (format json) select from \"public\".\"deals\" as t0 where t0.\"title\" = $1"),
+	      "count=planned asks the planner");
+	is_int((int)plan.count.sql.n, 0, "and counts nothing");
+	compiled(a, &sample_options, "deals", "", "count=estimated", &plan, &e);
+	is_sv(plan.count.sql,
+	      SV("select count(*) from (select from \"public\".\"deals\" as t0 limit 1001) c"),
+	      "count=estimated counts no further than an answer reaches");
+	is_int((int)rest_planned_rows(SV("[{\"Plan\": {\"Plan Rows\": 420,")), 420, "the planner's word");
+	is_int((int)rest_planned_rows(SV("[]")), -1, "or none");
+	arena_free(a);
+}
+
 static void check_count(void)
 {
 	struct arena *a = arena_new();
@@ -323,10 +442,14 @@ int main(void)
 		check(&reads[i]);
 	for (size_t i = 0; i < sizeof(embeds) / sizeof(*embeds); i++)
 		check(&embeds[i]);
+	for (size_t i = 0; i < sizeof(relations) / sizeof(*relations); i++)
+		check(&relations[i]);
 	for (size_t i = 0; i < sizeof(writes) / sizeof(*writes); i++)
 		check(&writes[i]);
 	check_hints();
 	check_count();
+	check_words();
+	check_estimates();
 	rest_schema_free(schema);
 	return tap_done();
 }

@@ -7,6 +7,11 @@ package Kontor::Rest;
 #	is($r->{status}, 201);
 #	$rest->psql('select count(*) from shop.items');
 #
+# Or with schemas that are made and opened to everybody:
+#
+#	my $rest = Kontor::Rest->start(schemas => [qw(lib other)], sql => 'set search_path = lib; ...');
+#	my $r = $rest->get('/books?id=eq.1', Accept => 'text/csv');
+#
 # The SQL runs as the superuser; ANON in it becomes the name of the role that
 # requests have. The program is asked over FastCGI, as nginx would. Stopped
 # and dropped at the end of the test.
@@ -31,10 +36,17 @@ sub start {
 		dir => File::Temp::tempdir('/tmp/kontor-rest.XXXXXX', CLEANUP => 1) }, $class;
 	chmod 0755, $self->{dir};
 	push @all, $self;
-	$self->create($o{sql});
-	$self->configure(%{ $o{config} // {} });
+	my @schemas = @{ $o{schemas} // [] };
+	$self->create(join '', map({ "create schema $_;\n" } @schemas), $o{sql}, map { opened($_) } @schemas);
+	$self->configure(@schemas ? ('db-schemas' => join ',', @schemas) : (), %{ $o{config} // {} });
 	$self->run;
 	return $self;
+}
+
+sub opened {
+	my $schema = shift;
+	return ";\ngrant usage on schema $schema to ANON;\n" . join '',
+		map { "grant all on all $_ in schema $schema to ANON;\n" } qw(tables sequences functions);
 }
 
 sub create {
@@ -143,11 +155,18 @@ sub exchange {
 	return $out;
 }
 
+# get('/path', Header => value ...)
+sub get {
+	my ($self, $target, %headers) = @_;
+	return $self->request(GET => $target, headers => \%headers);
+}
+
 # request(METHOD, TARGET, OPTIONS): {status, headers, content, json}; json =>
 # data or body => bytes, type => content type, headers => {...}.
 sub request {
 	my ($self, $method, $target, %o) = @_;
 	my $body = exists $o{json} ? $json->encode($o{json}) : $o{body} // '';
+	utf8::encode($target) if utf8::is_utf8($target);
 	my ($path, $query) = split /\?/, $target, 2;
 	my %env = (REQUEST_METHOD => $method, REQUEST_URI => $target, QUERY_STRING => $query // '',
 		REMOTE_ADDR => '127.0.0.1', SERVER_PROTOCOL => 'HTTP/1.1', CONTENT_LENGTH => length $body);
