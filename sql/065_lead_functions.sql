@@ -466,6 +466,9 @@ comment on table public.deal_contacts is 'Further contacts of a deal, beside the
 comment on column public.deal_contacts.role is 'What the contact is in this deal: decision maker, user, billing ...';
 create index deal_contacts_contact_idx on public.deal_contacts (organization_id, contact_id);
 do $$ begin perform internal.tenant_table('public.deal_contacts'); end $$;
+create policy visible on public.deal_contacts as restrictive to authenticated
+	using (exists (select from public.deals d
+		where d.organization_id = deal_contacts.organization_id and d.id = deal_contacts.deal_id));
 
 create function internal.deal_contact_events() returns trigger
 language plpgsql security definer set search_path = ''
@@ -473,8 +476,9 @@ as $$
 declare
 	r public.deal_contacts := case tg_op when 'DELETE' then old else new end;
 begin
-	-- With the deal itself nothing is left to tell of.
-	if exists (select from public.deals d where d.organization_id = r.organization_id and d.id = r.deal_id) then
+	-- With the deal itself, or the whole tenant, nothing is left to tell of.
+	if exists (select from public.deals d join public.organizations o on o.id = d.organization_id
+			where d.organization_id = r.organization_id and d.id = r.deal_id) then
 		perform internal.emit(r.organization_id,
 			case tg_op when 'INSERT' then 'deal.contact.added' when 'DELETE' then 'deal.contact.removed'
 				else 'deal.contact.updated' end, 'deal', r.deal_id, to_jsonb(r));
