@@ -204,7 +204,7 @@ as $$
 declare
 	org uuid := auth.org();
 	code text := internal.country_code(in_country);
-	patterns text[] := coalesce(internal.search_patterns(term), '{%}');
+	patterns text[] := case when term is null then '{%}' else internal.search_patterns(term) end;
 begin
 	return query select c.id from public.companies c
 		where c.organization_id = org and c.search_text like any (patterns)
