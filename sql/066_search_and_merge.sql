@@ -462,6 +462,7 @@ begin
 		k.description := coalesce(k.description, d.description);
 		k.tags := internal.united(k.tags, d.tags);
 		k.custom_fields := d.custom_fields || k.custom_fields;
+		k.owner_id := coalesce(k.owner_id, d.owner_id);
 		n := n + 1;
 	end loop;
 	delete from public.companies c where c.organization_id = org and c.id = any (others);
@@ -472,7 +473,7 @@ begin
 	update public.companies set domain = k.domain, website = k.website, industry = k.industry, street = k.street,
 			city = k.city, state = k.state, postal_code = k.postal_code, country = k.country, phones = k.phones,
 			emails = k.emails, employee_count = k.employee_count, annual_revenue = k.annual_revenue,
-			description = k.description, tags = k.tags, custom_fields = k.custom_fields
+			description = k.description, tags = k.tags, custom_fields = k.custom_fields, owner_id = k.owner_id
 		where organization_id = org and id = keep;
 	if not found then
 		perform internal.merge_refused('company');
