@@ -22,6 +22,14 @@ static void add_field(struct buf *b, const struct err *e, struct sv message)
 	buf_addc(b, '}');
 }
 
+/* API-64: what it was stands in the log alone. */
+static void add_our_fault(const struct http_request *rq, struct buf *b)
+{
+	buf_json_key(b, "details");
+	buf_json(b, sv_from(arena_printf(rq->arena, "The server's log has the cause under request %.*s",
+					 SV_ARG(rq->request_id))));
+}
+
 /* Of an access token it is said what is wrong with it (API-59). */
 static bool plain_401(const struct http_request *rq)
 {
@@ -51,6 +59,8 @@ void http_error_json(struct http_request *rq, struct http_response *rs, const st
 		add_json(b, "details", e->details);
 	else if (e->details.n)
 		add_text(b, "details", e->details, "");
+	else if (e->status == ST_INTERNAL)
+		add_our_fault(rq, b);
 	if (e->hint.n)
 		add_text(b, "hint", e->hint, "");
 	buf_addc(b, '}');

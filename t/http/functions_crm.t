@@ -328,6 +328,62 @@ $r = $t->call('import-contacts-bulk', { organization_id => $other->{organization
 is(contact($r->{json}{results}[0]{contact_id})->{first_name}, 'Org', 'CON-90 CON-70 whose a row is, the key alone says');
 is($other->sql('select count(*) from contacts where organization_id = :org'), 1, 'CON-70 nothing comes to the other tenant');
 
+# ---- limits and our own faults ---------------------------------------------------------------------------
+
+my $counted = Kontor::Tenant->new('counted');
+$counted->sql("select internal.limit_tenant(:org, 'professional')");
+sub remaining { return $_[0]{headers}{'x-ratelimit-remaining'} // 'none' }
+my $one  = remaining($counted->call('import-contacts-bulk', { contacts => [{ first_name => 'x', email => 'x@example.com' }] }));
+my $lots = remaining($counted->call('import-contacts-bulk', { contacts => [map { { first_name => 'x', email => 'x@example.com' } } 1 .. 200] }));
+like($one, qr/^[1-9]\d+$/, 'API-66 what is left is said');
+cmp_ok($one - $lots, '<=', 1, 'API-68 CON-71 a batch of 200 counts as one request') or diag "$one, then $lots";
+
+psql("create function internal.test_fault() returns trigger language plpgsql as
+	\$\$ begin raise exception using errcode = 'XX001', message = 'block 7 of a secret file'; end \$\$;
+	create trigger test_fault before insert on contacts for each row when (new.last_name = 'Fault $$') execute function internal.test_fault()");
+$before = count('contacts');
+$r = $t->call('import-contacts-bulk', { contacts => [{ first_name => 'Before', email => 'before@example.com' }, { last_name => "Fault $$" }] });
+psql('drop trigger test_fault on contacts; drop function internal.test_fault()');
+is("$r->{status} $r->{json}{error}", '500 Internal server error', 'API-64 CON-73 a fault of ours is a 500');
+like($r->{json}{details}, qr/$r->{headers}{'x-request-id'}/, 'API-64 CON-73 whose details name the request for the log');
+unlike($r->{content}, qr/secret|block 7/, 'API-64 and nothing of what went wrong inside');
+is(count('contacts'), $before, 'CON-92 of a batch that ends so nothing stays');
+
+# ---- whatever comes -----------------------------------------------------------------------------------------
+
+# Values of every kind in every place: each answer is a 200, 201, 400 or 404 in JSON.
+my @odd = (undef, $true, 0, -1, 1e308, -1e-308, 12345678901234567890, '', ' ', "a\x{1}b", "\x{fffd}\x{10ffff}", "'; drop table contacts; --", '%', '\\', '{}',
+	'x' x 70000, [], [[]], [undef], [1], ['x', 'x'], {}, { a => {} }, [{ a => [] }], '2025-12-31', '+201017177777', 'a@b.cd');
+my %places = ('create-lead' => [qw(first_name last_name email emails phone phones source tags description company_name custom_fields deal)],
+	'import-contacts-bulk' => [qw(contacts skip_duplicates default_tags default_source)], 'create-leads-bulk' => [qw(leads skip_duplicates)],
+	'create-deals-bulk' => [qw(deals default_pipeline_id default_stage default_currency skip_if_exists)], 'search-contacts' => [qw(searchTerm tags dealStatus)],
+	'search-companies' => [qw(searchTerm country)], 'merge-contacts' => [qw(contactIds primaryContactId)], 'find-duplicate-companies' => [qw(companyIds primaryCompanyId)]);
+my %rows = ('import-contacts-bulk' => [contacts => qw(email phones tags company_id company_name assignee_id opt_in_status custom_fields)],
+	'create-deals-bulk' => [deals => qw(title value currency stage pipeline_id contact_id contact_email contact_phone contact_first_name
+		create_contact_if_missing description expected_close_date probability source tags owner_id company_id custom_fields products)]);
+my (@strange, $calls);
+sub strange {
+	my ($function, $body) = @_;
+	my $r = $t->call($function, $body);
+	$calls++;
+	push @strange, "$function " . substr(json_encode($body), 0, 200) . " -> $r->{status} " . substr($r->{content}, 0, 200)
+		unless $r->{status} =~ /^(?:200|201|400|404|413)$/ && ref $r->{json} eq 'HASH';
+}
+my $good = { 'create-lead' => { first_name => 'Odd' }, 'import-contacts-bulk' => { contacts => [{ first_name => 'Odd' }] },
+	'create-leads-bulk' => { leads => [{ first_name => 'Odd' }] }, 'create-deals-bulk' => { deals => [{ title => 'Odd', contact_email => 'odd@example.com',
+	create_contact_if_missing => $true }] } };
+for my $function (sort keys %places) {
+	for my $place (@{ $places{$function} }) {
+		strange($function, { %{ $good->{$function} // {} }, $place => $_ }) for @odd;
+	}
+}
+for my $function (sort keys %rows) {
+	my ($list, @places) = @{ $rows{$function} };
+	strange($function, { $list => [map { my $odd = $_; map { { %{ $good->{$function}{$list}[0] }, $_ => $odd } } @places } @odd[$_ * 3 .. $_ * 3 + 2] ] })
+		for 0 .. $#odd / 3;
+}
+is("@strange", '', "API-61 $calls calls with odd values: none is a 500");
+
 # ---- an organization that wants no duplicates ------------------------------------------------------------
 
 $r = $t->proxy(POST => 'contacts', json => { first_name => 'Twin', phones => ['+201111111111'] });

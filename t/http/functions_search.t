@@ -174,6 +174,26 @@ for my $case ([{ contactIds => [$c{John}, $foreign], primaryContactId => $c{John
 }
 is($sum->($t) . $sum->($other), $mine . $theirs, 'CON-64 CON-70 which changes nothing, on either side');
 
+# ---- who sees his own alone -----------------------------------------------------------------------
+
+my $agent = $t->sql("select internal.create_user(:org, 'agent-$$\@kontor.example', null, 'Ag', 'Ent', 'AGENT')");
+$t->sql("update profiles set permissions = '{\"can_see_all_contacts\": false, \"can_see_all_deals\": false}' where organization_id = :org and id = '$agent';
+	insert into auth.sessions (token_hash, user_id, organization_id, kind, expires_at)
+		values (sha256('agent$$'), '$agent', :org, 'web', now() + interval '1 hour')");
+sub as_agent {
+	my $text = $t->sql("begin; select '' from set_config('role', auth.begin_session(encode(sha256('agent$$'), 'hex')), true); $_[0]; rollback");
+	return (split /\n/, $text)[-1] // '';
+}
+is(as_agent("select count(*) from internal.search_contacts('zed', null, null, 9) s (id) join contacts c on c.organization_id = auth.org() and c.id = s.id"),
+	0, 'AUTH-79 a function finds only what its caller may see');
+is(as_agent(q(select error from internal.import_contacts('[{"i": 0, "first_name": "X", "emails": ["zoe@zed.example"]}]', false))),
+	'You may not change the contact that this belongs to', 'AUTH-79 nor does it change anything else');
+is(as_agent(q(select count(*) from (select * from internal.import_contacts('[{"i": 0, "first_name": "X", "emails": ["mine@zed.example"]}]', false) offset 0) i))
+	. as_agent(q(select is_new from internal.import_contacts('[{"i": 0, "first_name": "X", "emails": ["mine@zed.example"], "deal": {"title": "Y"}}]', false))),
+	'1t', 'AUTH-79 what he makes himself is his');
+ok(!eval { local *STDERR; open STDERR, '>', '/dev/null'; as_agent("select internal.merge_contacts('$c{Zoe}', '{$c{Jane}}')"); 1 }, 'AUTH-79 nor does he merge what he does not see');
+is($t->sql("select count(*) from contacts where organization_id = :org and id in ('$c{Zoe}', '$c{Jane}')"), 2, 'AUTH-79 both are still there');
+
 # ---- duplicates and merging: companies ------------------------------------------------------------
 
 is($t->call('find-duplicate-companies', {})->{json}{count}, 0, 'COM-31 no duplicates');
