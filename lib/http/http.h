@@ -51,7 +51,10 @@ enum http_flags {
 	HTTP_JSON_ERR = 2, /* errors as JSON though the program serves pages */
 	/* Pages of any origin may call; always so with HTTP_API_KEY and
 	 * HTTP_BEARER and HTTP_CRM_KEY, whose credentials a browser never adds by itself. */
-	HTTP_CORS = 4
+	HTTP_CORS = 4,
+	/* A key that is missing or wrong is "error": "Unauthorized" (CON-69);
+	 * "message" says more. */
+	HTTP_PLAIN_401 = 8
 };
 
 /* What a route's callers are counted by; web/ knows who they are. */
