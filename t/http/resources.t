@@ -197,6 +197,10 @@ round('campaigns', 'API-104', { name => 'New Product Launch', type => 'SMS', con
 	{ target_type => 'INDIVIDUAL', target_contacts => [$contact], image_url => 'https://example.com/a.png' });
 $row = make('campaigns', name => $mark, type => 'whatsapp_cloud', content => 'x', status => 'completed');
 is("$row->{type} $row->{status} $row->{target_type}", 'WHATSAPP_BUSINESS SENT ALL', 'other names of types and of the end');
+for ('status=eq.COMPLETED', 'status=eq.sent', 'status=in.(DRAFT,completed)', 'type=eq.WHATSAPP_CLOUD', 'type=eq.whatsapp_business') {
+	my $r = api(GET => "$base/campaigns?$_&name=eq.$mark&select=id", key => $mine->{api_key});
+	is_deeply($r->{json}, [{ id => $row->{id} }], "campaigns by $_") or diag($r->{content});
+}
 is(make('campaigns', name => $mark, type => 'EMAIL')->{status}, 'DRAFT', 'e-mail is a type of campaign');
 refused('campaigns', { name => 'x', type => 'PIGEON' }, qr/type/, 'a type that there is not');
 refused('campaigns', { name => 'x', type => 'SMS', target_contacts => [$foreign] }, qr/target_contacts/, 'API-5 a target of another organization');
