@@ -262,5 +262,10 @@ is_deeply({ map { $_->{name} => $_->{status} } @{ $r->{json}{services} } },
 	{ map { $_ => 'operational' } qw(api database worker queue) }, 'API-94 part by part');
 $r = $k->api(GET => "$f/facebook-oauth?code=abc");
 is("$r->{status} $r->{json}{code}", '503 SERVICE_UNAVAILABLE', 'API-92 facebook-oauth without a Facebook application');
+for my $provider (qw(whatsapp-lite messenger instagram tiktok appgain-whatsapp stripe shopify-inbox)) {
+	$r = $k->api(POST => "$f/$provider-webhook", json => {});
+	is("$r->{status} $r->{json}{code}", '503 SERVICE_UNAVAILABLE', "API-93 $provider-webhook is public, and without a connector says so");
+}
+is($k->api(POST => "$f/telegram-webhook", json => {})->{status}, 401, 'API-93 telegram-webhook needs the secret of its provider alone');
 
 done_testing;
