@@ -3,13 +3,14 @@
 -- Everything but the health runs with the caller's rights. Ids are made before
 -- the row, because a key that may not read messages cannot have it returned.
 
--- API-19: a key that may only read says so itself, in words.
+-- API-19: who may only read is told so in words.
 create function internal.may_send_messages() returns void
 language plpgsql stable
 as $$
 begin
-	if not coalesce((auth.claims() ->> 'can_send_messages')::boolean, true) then
-		raise exception using errcode = 'KT403', message = 'This API key may not send messages',
+	if not auth.may('can_send_messages') then
+		raise exception using errcode = 'KT403',
+			message = format('%s may not send messages', case when auth.uid() is null then 'This API key' else 'You' end),
 			hint = 'It needs the permission can_send_messages';
 	end if;
 end

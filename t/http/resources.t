@@ -154,6 +154,12 @@ refused('templates', { name => 'x', components => [{ type => 'VOICE' }] }, qr/BO
 refused('templates', { name => 'x', components => 'not json' }, qr/not valid JSON/, 'components that are no JSON');
 refused('templates', { name => 'x', components => { type => 'BODY' } }, qr/list of objects/, 'components that are no list');
 
+my $mine_too = rest(POST => 'templates', [], bearer => $agent, json => { name => "agent $mark" })->{json}[0];
+$r = rest(DELETE => 'templates', [id => "eq.$row->{id}"], bearer => $agent);
+is($r->{status}, 403, 'TPL-21 MSG-90 without the permission others\' templates are not deleted');
+$r = rest(DELETE => 'templates', [id => "eq.$mine_too->{id}"], bearer => $agent);
+is(psql("select count(*) from templates where id = '$mine_too->{id}'"), 0, 'own ones are');
+
 # ---- bot flows ---------------------------------------------------------------------
 
 round('bot_flows', 'API-103', { name => 'Customer Support Flow', description => 'Automated customer support bot',
@@ -238,6 +244,11 @@ refused('projects', { name => 'x', start_date => '2025-03-01', end_date => '2025
 refused('projects', { name => 'x', customer_contact_id => $foreign }, qr/contact/, 'API-5 a customer of another organization');
 psql("delete from projects where organization_id = '$org'");
 is(psql("select count(*) from project_deliverables where organization_id = '$org'"), 0, 'what belongs to a project goes with it');
+
+my $hidden = make('campaigns', name => "hidden $mark", type => 'SMS')->{id};
+unlike(rest(GET => 'campaigns', [id => "eq.$hidden"], bearer => $agent)->{content}, qr/$hidden/, 'campaigns are for who has the permission');
+is(rest(GET => 'events', [record_id => "eq.$hidden"], bearer => $agent)->{content}, '[]', 'and so are their events');
+is(scalar @{ rest(GET => 'events', [record_id => "eq.$hidden"])->{json} }, 1, 'which are there');
 
 # ---- widgets -----------------------------------------------------------------------------------
 
