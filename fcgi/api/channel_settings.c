@@ -39,6 +39,15 @@ static json_t *text(struct sv s)
 	return s.n ? json_stringn(s.p, s.n) : json_null();
 }
 
+static json_t *sealed_secret(struct arena *a, const struct secret *s, struct sv id, struct sv plain)
+{
+	struct sv context = sv_from(arena_printf(a, "channel:%.*s:%s", SV_ARG(id), s->name));
+	struct sv hash = s->lookup ? crypto_token_hash(a, plain) : SV_NONE;
+
+	return json_pack("{s:o,s:o}", "sealed", text(crypto_seal(a, context, plain)), "lookup",
+			 text(hash));
+}
+
 /* {"access_token": "x"} becomes {"$sealed": {"id": .., "secrets": {"access_token":
  * {"sealed": .., "lookup": ..}}}}; an empty one keeps what is stored. */
 static void seal_row(struct arena *a, json_t *row, struct sv id)
@@ -48,14 +57,10 @@ static void seal_row(struct arena *a, json_t *row, struct sv id)
 	for (size_t i = 0; i < SECRETS; i++) {
 		const json_t *v = json_object_get(settings, secrets[i].name);
 		struct sv plain = sv_make(json_string_value(v), json_string_length(v));
-		struct sv context = sv_from(arena_printf(a, "channel:%.*s:%s", SV_ARG(id),
-							 secrets[i].name));
 
 		if (plain.n)
 			json_object_set_new(sealed, secrets[i].name,
-				json_pack("{s:o,s:o}", "sealed", text(crypto_seal(a, context, plain)),
-					  "lookup", text(secrets[i].lookup ?
-							 crypto_token_hash(a, plain) : SV_NONE)));
+					    sealed_secret(a, &secrets[i], id, plain));
 		if (json_is_string(v) || json_is_null(v))
 			json_object_del(settings, secrets[i].name);
 	}

@@ -8,7 +8,8 @@
 static enum status unconnected(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	(void)rs;
-	err_set(e, rq->arena, ST_UNAVAILABLE, "This installation has no connector for this provider");
+	err_set(e, rq->arena, ST_UNAVAILABLE,
+		"This installation has no connector for this provider");
 	e->hint = SV("Telegram and WhatsApp Cloud are connected under Settings, Channels");
 	return e->status;
 }
