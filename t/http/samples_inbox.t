@@ -99,6 +99,16 @@ is_deeply($r->{json}, [{ id => $talk, ai_agent_active => JSON::PP::false, status
 $r = $s->run(24496, %conv);
 is("$r->{status} $r->{json}{action}", '200 resume', 'API-88 resume, line 24496');
 
+for my $query ('status=open&ai_agent_active=true&select=id,ai_agent_active,contact_id',
+		'channel_account_id=CHANNEL&ai_agent_active=true&select=id,ai_agent_active,contact_id,status,last_message_at&order=last_message_at.desc&limit=100') {
+	my $channel = psql("select channel_account_id from conversations where id = '$talk'");
+	(my $asked = $query) =~ s/CHANNEL/$channel/;
+	psql("update conversations set status = 'OPEN' where id = '$talk'");
+	$r = api(GET => "/functions/v1/rest-api-proxy/conversations?$asked", key => $mine->{api_key});
+	is_deeply(ids($r), ids_where($query =~ /CHANNEL/ ? "c.ai_agent_active and c.channel_account_id = '$channel'" : "c.ai_agent_active and c.status = 'OPEN'"),
+		'BOT-168 API-31 conversations with an active bot') or diag($r->{content});
+}
+
 # ---- messages ---------------------------------------------------------------------------------
 
 for my $line (24296, 24858, 28275, 28686) {
@@ -107,8 +117,8 @@ for my $line (24296, 24858, 28275, 28686) {
 	ok($r->{json}{success} && $r->{json}{messageId}, '... and the message is there');
 }
 # No gateway is connected for it: the request as such is understood.
-for my $line (24606, 28105) {
-	$r = $s->run($line, 'org-uuid' => $org);
+for my $line (24606, 28105, 23858, 23869, 23880, 23891, 23902, 23914, 23925, 23936, 23947, 23967, 23979, 23990) {
+	$r = $s->run($line, 'your-org-uuid-here' => $org, 'org-uuid' => $org, 'existing-conversation-uuid' => $talk);
 	is("$r->{status} $r->{json}{code}", '404 RESOURCE_NOT_FOUND', "API-73 whatsapp-lite-send without credentials, line $line") or diag("$r->{text}\n$r->{content}");
 	like($r->{json}{error}, qr/WHATSAPP_LITE/, '... in words');
 }
