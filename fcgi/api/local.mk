@@ -7,6 +7,7 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/crm/entities.c \
 	fcgi/api/crm/records.c \
 	fcgi/api/crm/sql.c \
+	fcgi/api/channel_settings.c \
 	fcgi/api/functions/bot_control.c \
 	fcgi/api/functions/facebook_oauth.c \
 	fcgi/api/functions/import_csv.c \

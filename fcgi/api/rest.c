@@ -60,7 +60,8 @@ static enum status serve(struct http_request *rq, struct http_response *rs, unsi
 {
 	struct rest_call call = { .target = http_param(rq, "*"), .flags = flags };
 
-	if (rest_ready(engine(), web_of(rq)->db, rq->arena, e))
+	if (rest_ready(engine(), web_of(rq)->db, rq->arena, e) ||
+	    channel_settings_seal(rq, call.target, e))
 		return e->status;
 	if (rest_handle(engine(), &call, rq, rs, web_batch(rq), e) == ST_FORBIDDEN && is_anon(rq))
 		return who_are_you(rq, e);

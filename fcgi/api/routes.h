@@ -22,6 +22,10 @@ extern const struct http_route api_routes[];
 
 /* rest.c */
 http_handler rest_table, rest_proxy;
+/* channel_settings.c: seals the secrets in a body that is about to be written
+ * to channel_accounts; leaves every other request alone. */
+enum status channel_settings_seal(struct http_request *rq, struct sv target,
+				  struct err *e) WARN_UNUSED;
 /* health.c */
 http_handler health_live, health_ready, health_metrics;
 
