@@ -11,6 +11,7 @@ create table public.invitations (
 	state text not null default 'pending' check (state in ('pending', 'accepted', 'cancelled')),
 	token_hash bytea not null unique, -- SHA-256 of the token in the link
 	token text not null,              -- sealed, for copying the link again
+	proof_hash bytea,                 -- of what only the mailed link has: who used it reads that address
 	invited_by uuid,
 	expires_at timestamptz not null,
 	accepted_at timestamptz,
@@ -53,7 +54,8 @@ $$;
 
 -- An address that is invited already gets a fresh link and the new role
 -- (AUTH-88). The mail is written by the caller, who knows the link.
-create function app.invite(address text, of_role text, of_set uuid, token_sha256 text, sealed text, letter jsonb, lifetime interval)
+create function app.invite(address text, of_role text, of_set uuid, token_sha256 text, proof_sha256 text, sealed text, letter jsonb,
+	lifetime interval)
 	returns table (id uuid, email text, role text, expires_at timestamptz, renewed boolean)
 language plpgsql security definer set search_path = ''
 as $$
@@ -78,10 +80,13 @@ begin
 		raise exception using errcode = 'KT409', message = format('%s is a member already', mail), column = 'email';
 	end if;
 	return query
-		insert into public.invitations as i (organization_id, email, role, permission_set_id, token_hash, token, invited_by, expires_at)
-			values (org, mail, of_role, of_set, decode(token_sha256, 'hex'), sealed, auth.uid(), now() + lifetime)
+		insert into public.invitations as i (organization_id, email, role, permission_set_id, token_hash, proof_hash, token,
+				invited_by, expires_at)
+			values (org, mail, of_role, of_set, decode(token_sha256, 'hex'), decode(proof_sha256, 'hex'), sealed, auth.uid(),
+				now() + lifetime)
 			on conflict (organization_id, email) where state = 'pending' do update set role = excluded.role,
-				permission_set_id = excluded.permission_set_id, token_hash = excluded.token_hash, token = excluded.token,
+				permission_set_id = excluded.permission_set_id, token_hash = excluded.token_hash,
+				proof_hash = excluded.proof_hash, token = excluded.token,
 				invited_by = excluded.invited_by, expires_at = excluded.expires_at
 			returning i.id, i.email, i.role, i.expires_at, i.created_at <> now();
 	perform internal.member_limit(org);
@@ -95,8 +100,8 @@ $$;
 create function app.inviter() returns table (organization text, inviter text)
 language sql stable
 as $$
-	select o.name, (select coalesce(nullif(trim(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')), ''), p.email)
-		from public.profiles p where p.organization_id = o.id and p.id = auth.uid())
+	select o.name, coalesce((select coalesce(nullif(trim(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')), ''), p.email)
+		from public.profiles p where p.organization_id = o.id and p.id = auth.uid()), o.name)
 	from public.organizations o where o.id = auth.org()
 $$;
 
@@ -151,10 +156,11 @@ end
 $$;
 
 -- The caller has made sure that it is the invited person: by the password of
--- the account, its token, or (new_hash) because there is none yet. The link
--- came by mail, so the address is confirmed; the organization's plan counts
--- for the member, who has no wizard to pass (open points).
-create function auth.accept_invitation(token_sha256 text, new_hash text, first text, last text)
+-- the account, its token, or (new_hash) because there is none yet. The inviter
+-- knows the link as well, so that only the proof of the mailed one confirms the
+-- address (AUTH-7). The organization's plan counts for the member, who has no
+-- wizard to pass (open points).
+create function auth.accept_invitation(token_sha256 text, proof_sha256 text, new_hash text, first text, last text)
 	returns table (user_id uuid, organization_id uuid, role text, created boolean)
 language plpgsql security definer set search_path = ''
 as $$
@@ -163,16 +169,21 @@ declare
 	i record;
 	usr uuid;
 	made boolean := false;
+	read_mail boolean;
 begin
-	perform from public.invitations x where x.token_hash = decode(token_sha256, 'hex') for update;
+	select x.proof_hash = decode(proof_sha256, 'hex') into read_mail
+		from public.invitations x where x.token_hash = decode(token_sha256, 'hex') for update;
 	select * into i from auth.invitation(token_sha256);
 	usr := i.user_id;
+	if (usr is null) <> (new_hash is not null) then -- it was made or deleted in between
+		raise exception using errcode = 'KT409', message = 'The account has changed just now', hint = 'Try again';
+	end if;
 	if usr is null then
-		insert into auth.users (email, password_hash, email_confirmed_at) values (i.email, new_hash, now()) returning id into usr;
+		insert into auth.users (email, password_hash) values (i.email, new_hash) returning id into usr;
 		made := true;
-	else
-		update auth.users u set email_confirmed_at = coalesce(u.email_confirmed_at, now()),
-			password_hash = coalesce(u.password_hash, new_hash) where u.id = usr;
+	end if;
+	if read_mail then
+		update auth.users u set email_confirmed_at = coalesce(u.email_confirmed_at, now()) where u.id = usr;
 	end if;
 	insert into public.profiles as p (organization_id, id, first_name, last_name, email, timezone, onboarding_completed)
 		select o.id, usr, first, last, i.email, o.timezone, true from public.organizations o where o.id = i.organization_id
@@ -370,8 +381,8 @@ language sql stable security definer set search_path = ''
 as $$ select * from internal.assignable(auth.org(), kind, at) where kind in ('conversations', 'tasks') $$;
 comment on function public.assignable_members(text, timestamptz) is 'Members eligible for automatic assignment, the next one first (AUTH-93)';
 
-grant execute on function app.invite(text, text, uuid, text, text, jsonb, interval), app.inviter(), app.pending_invitations(),
+grant execute on function app.invite(text, text, uuid, text, text, text, jsonb, interval), app.inviter(), app.pending_invitations(),
 	public.cancel_invitation(uuid), public.list_members(), public.team_statistics(), public.member_work(uuid),
 	public.reassign_work(uuid, text, uuid), public.remove_member(uuid), public.agent_workload(),
 	public.assignable_members(text, timestamptz) to authenticated;
-grant execute on function auth.invitation(text), auth.accept_invitation(text, text, text, text) to kontor_app;
+grant execute on function auth.invitation(text), auth.accept_invitation(text, text, text, text, text) to kontor_app;

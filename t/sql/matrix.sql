@@ -85,7 +85,7 @@ insert into matrix (rows, area, verb, cells, flag, sql) values
 	('AUTH-61', 'Provider credentials', 'set', 'Y N N N N', 'can_manage_settings', $$insert into provider_credentials (provider, value) values ('x', 'v1.x')$$),
 	('AUTH-61', 'Provider credentials', 'change', 'Y N N N N', 'can_manage_settings', $$update provider_credentials set value = 'v1.y' where provider = 'matrix'$$),
 	('AUTH-61', 'Provider credentials', 'delete', 'Y N N N N', 'can_manage_settings', $$delete from provider_credentials where provider = 'matrix'$$),
-	('AUTH-85', 'Team Members tab', 'invite', 'Y Y F F F', 'can_manage_team', $$select app.invite('new@matrix.example', 'AGENT', null, repeat('a', 64), 'v1.x', '{}', '7 days')$$),
+	('AUTH-85', 'Team Members tab', 'invite', 'Y Y F F F', 'can_manage_team', $$select app.invite('new@matrix.example', 'AGENT', null, repeat('a', 64), null, 'v1.x', '{}', '7 days')$$),
 	('AUTH-87', 'Team Members tab', 'see invitations', 'Y Y F F F', 'can_manage_team', $$select id from invitations$$),
 	('AUTH-87', 'Team Members tab', 'cancel an invitation', 'Y Y F F F', 'can_manage_team', $$select public.cancel_invitation((select i.id from app.pending_invitations() i))$$),
 	('AUTH-92', 'Team Members tab', 'availability', 'Y Y F F F', 'can_manage_team', $$insert into availability_slots (user_id, weekdays, start_time, end_time) values (pg_temp.u('COLLEAGUE'), '{1}', '09:00', '17:00')$$),
