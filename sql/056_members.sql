@@ -218,29 +218,6 @@ create trigger a_guard before update on public.user_roles
 	for each row when (current_user = 'authenticated') execute function internal.role_guard();
 grant update (role, permission_set_id) on public.user_roles to authenticated;
 
--- What happened to a member, for the audit log (AUTH-101).
-create function internal.member_events() returns trigger
-language plpgsql security definer set search_path = ''
-as $$
-begin
-	if tg_table_name = 'profiles' then
-		perform internal.emit(new.organization_id, 'member.permissions.changed', 'member', new.id,
-			jsonb_build_object('id', new.id, 'email', new.email, 'permissions', new.permissions),
-			internal.changes(to_jsonb(old), to_jsonb(new), 'permissions'));
-	else
-		perform internal.emit(new.organization_id, 'member.role.changed', 'member', new.user_id,
-			jsonb_build_object('id', new.user_id, 'role', new.role, 'permission_set_id', new.permission_set_id),
-			internal.changes(to_jsonb(old), to_jsonb(new), 'role', 'permission_set_id'));
-	end if;
-	return null;
-end
-$$;
-create trigger events_update after update of permissions on public.profiles
-	for each row when (old.permissions is distinct from new.permissions) execute function internal.member_events();
-create trigger events_update after update of role, permission_set_id on public.user_roles
-	for each row when ((old.role, old.permission_set_id) is distinct from (new.role, new.permission_set_id))
-	execute function internal.member_events();
-
 -- ---- the other product's roles (ADM-14, ADM-15) ----------------------------------------------------
 
 create function internal.first_permission_sets() returns trigger

@@ -91,8 +91,6 @@ begin
 			returning i.id, i.email, i.role, i.expires_at, i.created_at <> now();
 	perform internal.member_limit(org);
 	perform job.enqueue(org, 'mail', null, letter);
-	perform internal.emit(org, 'member.invited', 'member', i.id, jsonb_build_object('id', i.id, 'email', i.email, 'role', i.role))
-		from public.invitations i where i.organization_id = org and i.token_hash = decode(token_sha256, 'hex');
 end
 $$;
 
@@ -195,8 +193,6 @@ begin
 		on conflict (organization_id, user_id) do update set role = excluded.role, permission_set_id = excluded.permission_set_id;
 	update public.invitations x set state = 'accepted', accepted_at = now() where x.token_hash = decode(token_sha256, 'hex');
 	perform internal.member_limit(i.organization_id);
-	perform internal.emit(i.organization_id, 'member.joined', 'member', usr,
-		jsonb_build_object('id', usr, 'email', i.email, 'role', i.role));
 	return query select usr, i.organization_id, i.role, made;
 end
 $$;
@@ -331,7 +327,6 @@ begin
 	update public.profiles p set is_active = false, is_online = false where p.organization_id = org and p.id = member;
 	delete from auth.sessions s where s.organization_id = org and s.user_id = member;
 	update public.api_keys k set is_active = false where k.organization_id = org and k.created_by = member and k.prefix like 'ck\_live\_%';
-	perform internal.emit(org, 'member.removed', 'member', member, jsonb_build_object('id', member, 'role', of_role));
 end
 $$;
 comment on function public.remove_member(uuid) is 'Deactivates a member and ends his sessions; the owner stays (AUTH-97, AUTH-98)';
@@ -380,6 +375,16 @@ create function public.assignable_members(kind text, at timestamptz default now(
 language sql stable security definer set search_path = ''
 as $$ select * from internal.assignable(auth.org(), kind, at) where kind in ('conversations', 'tasks') $$;
 comment on function public.assignable_members(text, timestamptz) is 'Members eligible for automatic assignment, the next one first (AUTH-93)';
+
+-- Who was asked, put into which team, given which channels and hours (AUTH-101).
+do $$ begin
+	perform internal.audit_table('public.invitations', 'invitation', 'updated_at', 'token,token_hash,proof_hash');
+	perform internal.audit_table('public.permission_sets', 'permission_set', 'updated_at');
+	perform internal.audit_table('public.teams', 'team', 'updated_at');
+	perform internal.audit_table('public.team_members', 'team_member');
+	perform internal.audit_table('public.user_channel_access', 'channel_access');
+	perform internal.audit_table('public.login_schedules', 'login_schedule', 'updated_at');
+end $$;
 
 grant execute on function app.invite(text, text, uuid, text, text, text, jsonb, interval), app.inviter(), app.pending_invitations(),
 	public.cancel_invitation(uuid), public.list_members(), public.team_statistics(), public.member_work(uuid),

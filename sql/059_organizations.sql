@@ -61,6 +61,7 @@ revoke select on public.provider_credentials from authenticated;
 grant select (organization_id, id, provider, name, created_at, updated_at) on public.provider_credentials to authenticated;
 create policy owner_only on public.provider_credentials as restrictive to authenticated
 	using ((select auth.app_role()) in ('OWNER', 'SYSTEM')) with check ((select auth.app_role()) in ('OWNER', 'SYSTEM'));
+do $$ begin perform internal.audit_table('public.provider_credentials', 'credential', 'updated_at', 'value'); end $$;
 
 -- "appgain" in the answer's key is the other product's name for its gateway:
 -- here, that one for WhatsApp Lite is configured.

@@ -146,8 +146,7 @@ create policy visible on public.share_links as restrictive to authenticated
 -- An event tells what its record was: it is for who sees the record. What a
 -- key may not read in messages it does not find here either (API-19).
 create policy visible on public.events as restrictive for select to authenticated
-	using ((select auth.sees_everything()) and (record_type <> 'member' or (select auth.may('can_manage_team')))
-		or case record_type
+	using ((select auth.sees_everything()) or case record_type
 		when 'message' then (select auth.may('can_read_messages')) and exists (select from public.messages m
 			where m.organization_id = events.organization_id and m.id = events.record_id)
 		when 'conversation' then exists (select from public.conversations c
@@ -162,7 +161,6 @@ create policy visible on public.events as restrictive for select to authenticate
 			where c.organization_id = events.organization_id and c.id = events.record_id)
 		when 'quote' then exists (select from public.quotes q
 			where q.organization_id = events.organization_id and q.id = events.record_id)
-		when 'member' then (select auth.may('can_manage_team'))
 		else true end);
 create policy message_keys on public.webhook_deliveries as restrictive for select to authenticated
 	using ((select auth.may('can_read_messages')));

@@ -183,7 +183,7 @@ is(shown(rest(PATCH => "user_roles?user_id=eq.$agent->{id}", $at, json => { role
 is(shown(rest(PATCH => "organizations?id=eq.$org", $at, json => { name => 'x' })), '403 INSUFFICIENT_PERMISSIONS', 'AUTH-79 settings are not an agent\'s');
 is(rpc(my_access => $at)->{json}{role}, 'AGENT', 'AUTH-74 everybody asks what he may');
 ok(!grep({ /^(?:settings|campaigns)$/ } @{ rpc(my_access => $at)->{json}{areas} }), 'AUTH-74 ADM-6 an agent\'s menu has no settings and campaigns');
-is(psql("select count(*) from events where type = 'member.permissions.changed' and record_id = '$agent->{id}'"), 2, 'AUTH-101 changes of permissions are recorded');
+is(psql("select count(*) from events where type = 'member.updated' and record_id = '$agent->{id}' and changes ? 'new_permissions'"), 2, 'AUTH-101 changes of permissions are recorded');
 
 # ---- hours -----------------------------------------------------------------------------------
 
