@@ -1,5 +1,5 @@
 -- Who may do what inside a tenant: flags, teams, what of the records somebody
--- sees, when he may sign in. The tables are told in 061_access_tables.
+-- sees, when he may sign in. The tables are told in 085_access_tables.
 --
 -- A member has one of five roles (AUTH-62). A role has flags by default; a
 -- permission set (the other product's Sales Rep, Manager, Executive, Finance)
