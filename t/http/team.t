@@ -185,6 +185,21 @@ is(rpc(my_access => $at)->{json}{role}, 'AGENT', 'AUTH-74 everybody asks what he
 ok(!grep({ /^(?:settings|campaigns)$/ } @{ rpc(my_access => $at)->{json}{areas} }), 'AUTH-74 ADM-6 an agent\'s menu has no settings and campaigns');
 is(psql("select count(*) from events where type = 'member.updated' and record_id = '$agent->{id}' and changes ? 'new_permissions'"), 2, 'AUTH-101 changes of permissions are recorded');
 
+# The same in the pages and their menu.
+my $page = browser(email => $agent->{email}, password => $agent->{password});
+sub opened { my $r = $page->get($_[0]); return "$r->{status} " . join ' ', grep { $r->{content} =~ /href="\/$_" data-nav/ } qw(inbox contacts deals quotes) }
+is(opened('/deals'), '200 inbox contacts deals quotes', 'AUTH-74 the menu of an agent');
+rest(PATCH => "profiles?id=eq.$agent->{id}", $mine, json => { permissions => { can_access_crm => JSON::PP::false } });
+is(opened('/deals'), '403 ', 'AUTH-73 AUTH-79 without the CRM its pages are closed, in the session that is open');
+is(opened('/inbox'), '200 inbox', 'AUTH-74 and are not in the menu');
+is($page->post('/contacts/new', { first_name => "Closed $mark" })->{status}, 403, 'AUTH-79 nor does a form do it');
+is(psql("select count(*) from contacts where first_name = 'Closed $mark'"), 0, 'AUTH-79 nothing is written');
+like($page->get('/inbox')->{content}, qr/Mariam/, 'AUTH-65 who one writes with has a name in the inbox');
+rest(PATCH => "profiles?id=eq.$agent->{id}", $mine, json => { permissions => { can_see_assigned_conversations => JSON::PP::false } });
+is(opened('/inbox'), '403 ', 'AUTH-73 AUTH-79 so is the inbox without its flag');
+is(opened('/contacts'), '200 contacts deals quotes', 'AUTH-74 while the rest is there');
+rest(PATCH => "profiles?id=eq.$agent->{id}", $mine, json => { permissions => {} });
+
 # ---- hours -----------------------------------------------------------------------------------
 
 psql("delete from login_schedules where user_id = '$agent->{id}'");
