@@ -1,5 +1,5 @@
 -- What the programs keep for themselves, and whose a token is now. Who may do
--- what among the members stands in 055_access and 061_access_tables.
+-- what among the members stands in 055_access and 085_access_tables.
 
 -- What providers sent is for the programs alone: a made-up call would be taken
 -- for the provider's.

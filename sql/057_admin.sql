@@ -399,7 +399,7 @@ comment on function internal.audit_table(regclass, text, text, text) is
 do $$ begin
 	perform internal.audit_table('public.organizations', 'organization', 'updated_at');
 	perform internal.audit_table('public.profiles', 'member', 'updated_at,is_online,last_seen_at');
-	perform internal.audit_table('public.user_roles', 'role', 'updated_at');
+	perform internal.audit_table('public.user_roles', 'role', 'updated_at,may'); -- may follows from the others
 	perform internal.audit_table('public.api_keys', 'api_key', 'updated_at,last_used_at,last_used_ip', 'key_hash');
 	perform internal.audit_table('public.channel_accounts', 'channel',
 		'updated_at,last_in_at,last_out_at,last_error,bad_signatures,connection_state');

@@ -17,6 +17,10 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/functions/send_message.c \
 	fcgi/api/functions/service_monitoring.c \
 	fcgi/api/functions/generate_api_key.c \
+	fcgi/api/functions/accept_invitation.c \
+	fcgi/api/functions/billing.c \
+	fcgi/api/functions/organizations.c \
+	fcgi/api/functions/send_invitation_email.c \
 	fcgi/api/health.c \
 	fcgi/api/rest.c \
 	fcgi/api/auth.def fcgi/api/functions.def \

@@ -143,6 +143,9 @@ struct http_route {
 	unsigned flags;  /* enum http_flags */
 	size_t body_max; /* bytes; 0 = 1 MiB; more is 413 before the handler runs */
 	enum http_rate rate;
+	/* What a signed-in person has to be allowed to enter (auth.enter); web/
+	 * asks for it in the batch of the request. NULL: nothing. */
+	const char *area;
 };
 
 /* How a program answers errors; rs is empty when it is called. */
