@@ -21,6 +21,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/contact.c \
 	fcgi/app/pages/contact_form.c \
 	fcgi/app/pages/contacts.c \
+	fcgi/app/pages/custom_fields.c \
 	fcgi/app/pages/deal.c \
 	fcgi/app/pages/deal_form.c \
 	fcgi/app/pages/deal_move.c \
