@@ -84,7 +84,7 @@ $$;
 create function internal.config_differences(o jsonb, n jsonb, without text[] default '{}') returns text
 language sql stable
 as $$
-	select string_agg(replace(k.key, '_', ' ') || ' from ' || left(internal.config_value(o -> k.key), 80) || ' to '
+	select string_agg(case k.key when 'restrict_keys_by_ip' then 'IP restrictions for API keys' else replace(k.key, '_', ' ') end || ' from ' || left(internal.config_value(o -> k.key), 80) || ' to '
 		|| left(internal.config_value(n -> k.key), 80), ', ' order by k.key)
 	from jsonb_object_keys(coalesce(n, '{}') || coalesce(o, '{}')) k (key)
 	where o -> k.key is distinct from n -> k.key and k.key <> all (without)
@@ -114,7 +114,8 @@ language plpgsql stable
 as $$
 declare
 	r jsonb := coalesce(n, o);
-	name text := coalesce(r ->> 'label', r ->> 'name', r ->> 'range', '');
+	name text := case kind when 'ip_range' then concat_ws(', ', r ->> 'range', r ->> 'label')
+		else coalesce(r ->> 'label', r ->> 'name', '') end;
 	person text := case when kind in ('role', 'permission')
 		then internal.entity_label(org, 'user', coalesce((r ->> 'user_id')::uuid, record)) end;
 	rest text := internal.config_differences(o, n, '{stages,user_id}');
@@ -254,6 +255,14 @@ as $$
 	left join public.config_objects n on n.organization_id = org and n.sha = to_tree ->> p.place
 	where from_tree ->> p.place is distinct from to_tree ->> p.place
 	order by p.place
+$$;
+
+-- An object for people: stages by their names, no ids of users.
+create function internal.config_shown(body jsonb) returns jsonb
+language sql stable
+as $$
+	select case when body ? 'stages' then body || jsonb_build_object('stages',
+			(select jsonb_agg(s -> 'name') from jsonb_array_elements(body -> 'stages') s)) else body - 'user_id' end
 $$;
 
 -- ---- the way back --------------------------------------------------------------------------
@@ -401,7 +410,7 @@ begin
 	return warnings;
 end
 $$;
-grant execute on function internal.config_kinds(), internal.config_part(text, jsonb), internal.config_value(jsonb),
+grant execute on function internal.config_shown(jsonb), internal.config_kinds(), internal.config_part(text, jsonb), internal.config_value(jsonb),
 	internal.config_differences(jsonb, jsonb, text[]), internal.config_stages(jsonb, jsonb),
 	internal.config_message(uuid, text, uuid, jsonb, jsonb), internal.config_head(uuid),
 	internal.config_diff(uuid, jsonb, jsonb), internal.config_restore(uuid, text) to authenticated;

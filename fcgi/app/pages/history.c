@@ -74,12 +74,17 @@ enum status history_page(struct http_request *rq, struct http_response *rs, stru
 static int add_diff(struct db_batch *b, struct sv id, bool restoring)
 {
 	return db_add(b,
-		"select d.words, internal.audit_rows(d.old_body - 'user_id', d.new_body - 'user_id') as changes,"
+		"select d.words, internal.audit_rows(x.old, x.new) as changes,"
 		" d.old_body is not null and d.new_body is not null as is_change"
 		" from config_commits c"
 		" left join config_commits p on p.organization_id = c.organization_id and p.sha = c.parent"
 		" cross join lateral internal.config_diff(c.organization_id,"
 		"	case when $2 then (internal.config_head(c.organization_id)).tree else p.tree end, c.tree) d"
+		/* Of a change what differs; of what is new or gone all of it. */
+		" cross join lateral (select internal.config_shown(d.old_body) as o, internal.config_shown(d.new_body) as n) s"
+		" cross join lateral (select"
+		"	(select jsonb_object_agg(y.key, y.value) from jsonb_each(s.o) y where s.n is null or s.n -> y.key is distinct from y.value) as old,"
+		"	(select jsonb_object_agg(y.key, y.value) from jsonb_each(s.n) y where s.o is null or s.o -> y.key is distinct from y.value) as new) x"
 		" where c.id = $1::uuid order by d.place", DB_S(id), DB_B(restoring));
 }
 
