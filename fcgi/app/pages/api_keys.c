@@ -21,6 +21,8 @@ static int add_keys(struct db_batch *b)
 {
 	return db_add(b,
 		"select " RIGHTS_SQL " cardinality(k.allowed_ips) as ranges, k.last_used_ip,"
+		" case cardinality(k.allowed_ips) when 1 then k.allowed_ips[1]::text"
+		"	else cardinality(k.allowed_ips) || ' addresses' end as \"from\","
 		" k.is_active and not coalesce(k.expires_at < now(), false) as opens,"
 		" internal.shown_time(k.expires_at, (select internal.my_zone())) as expires,"
 		" internal.shown_time(k.last_used_at, (select internal.my_zone())) as used,"
