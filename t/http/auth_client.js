@@ -2,6 +2,7 @@
 'use strict';
 const crypto = require('crypto');
 const fs = require('fs');
+const { execFileSync } = require('child_process');
 const { createClient } = require('@supabase/supabase-js');
 
 const { KONTOR_URL: url, KONTOR_ANON: anon, POSTBOX } = process.env;
@@ -25,6 +26,8 @@ function client(options = {}) {
 	return createClient(url, anon, { auth: { autoRefreshToken: false, persistSession: true, detectSessionInUrl: false, storage, ...options },
 		realtime: { transport: NoSocket } });
 }
+
+const psql = sql => execFileSync('psql', ['-XqAt', process.env.KONTOR_DB, '-c', sql]).toString().trim();
 
 // ---- mail -----------------------------------------------------------------
 
@@ -115,7 +118,11 @@ async function refreshing({ email, password }) {
 	ok(data.session && data.session.refresh_token !== first.refresh_token, 'AUTH-14 refreshSession rotates', error);
 	({ data, error } = await thief.auth.refreshSession({ refresh_token: 'stolen' }));
 	is(error?.code, 'refresh_token_not_found', 'AUTH-14 an unknown refresh token');
-	return { first, s };
+	psql("update auth.refresh_tokens set used_at = used_at - interval '11 seconds' where used_at is not null");
+	({ data, error } = await thief.auth.refreshSession({ refresh_token: first.refresh_token }));
+	is(error?.code, 'refresh_token_already_used', 'AUTH-14 a stolen one that was used');
+	({ data, error } = await s.auth.refreshSession());
+	ok(error && !data.session, 'AUTH-14 ends the session of both');
 }
 
 async function leaving({ email, password }) {

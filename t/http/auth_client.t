@@ -13,6 +13,7 @@ my $box  = Kontor::Postbox->start;
 my $k    = own_instance(demo => 1, conf => { smtp_url => $box->url, auth_mail_gap_s => 0 });
 local $ENV{KONTOR_URL}  = $k->base_url;
 local $ENV{KONTOR_ANON} = $k->json->{anon_key};
+local $ENV{KONTOR_DB}   = $k->json->{database_url};
 local $ENV{POSTBOX}     = $box->{log}->filename;
 local $ENV{KONTOR_USER} = json_encode($k->json->{tenants}[0]{users}[0]);
 local $ENV{NODE_PATH}   = "$tree/t/pages/node_modules";
