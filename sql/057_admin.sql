@@ -437,7 +437,7 @@ begin
 	if tg_op = 'INSERT' then
 		perform internal.note_event(new.organization_id, 'user.signed_in', 'user', new.user_id,
 			jsonb_build_object('session_id', new.id, 'device', internal.device(new.user_agent)), null, new.user_id, new.remote_addr);
-	elsif old.expires_at > now() then
+	elsif tg_op = 'DELETE' and old.expires_at > now() or tg_op = 'UPDATE' and old.ended_at is null then
 		perform internal.note_event(old.organization_id,
 			case when auth.uid() is distinct from old.user_id and auth.uid() is not null then 'user.session_ended'
 				else 'user.signed_out' end, 'user', old.user_id,
@@ -447,7 +447,7 @@ begin
 	return null;
 end
 $$;
-create trigger audited after insert or delete on auth.sessions
+create trigger audited after insert or delete or update of ended_at on auth.sessions
 	for each row execute function internal.session_events();
 
 create function internal.user_events() returns trigger

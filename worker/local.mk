@@ -5,6 +5,7 @@ worker_kontor_worker_SOURCES = \
 	worker/mail.c \
 	worker/main.c \
 	worker/messages.c \
+	worker/oidc.c \
 	worker/table.c \
 	worker/takeover.c \
 	worker/webhook.c \

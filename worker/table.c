@@ -11,6 +11,11 @@
 
 /* In the order of importance: a turn begins the upper ones first. */
 static struct job_handler handlers[] = {
+	{ .kind = "oidc", /* somebody waits before his browser */
+	  .start = oidc_start,
+	  .room = 32,
+	  .lane_room = 32,
+	  .retry = { STEPS(1, 2, 4) } },
 	{ .kind = "inbound",
 	  .start = message_start,
 	  .room = 100,

@@ -1,6 +1,15 @@
 pkglibexec_PROGRAMS += fcgi/api/kontor-api
 fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/main.c \
+	fcgi/api/auth/auth.h \
+	fcgi/api/auth/factors.c \
+	fcgi/api/auth/flow.c \
+	fcgi/api/auth/grant.c \
+	fcgi/api/auth/input.c \
+	fcgi/api/auth/links.c \
+	fcgi/api/auth/outcomes.def \
+	fcgi/api/auth/settings.c \
+	fcgi/api/auth/signup.c \
 	fcgi/api/auth/token.c \
 	fcgi/api/auth/user.c \
 	fcgi/api/crm/crm.h \
@@ -21,6 +30,8 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/functions/billing.c \
 	fcgi/api/functions/organizations.c \
 	fcgi/api/functions/send_invitation_email.c \
+	fcgi/api/auth/verify.c \
+	fcgi/api/functions/mobile_login.c \
 	fcgi/api/health.c \
 	fcgi/api/rest.c \
 	fcgi/api/auth.def fcgi/api/functions.def \
