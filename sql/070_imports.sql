@@ -53,8 +53,6 @@ create index import_rows_record_idx on public.import_rows (organization_id, reco
 do $$ begin
 	perform internal.tenant_table('public.imports');
 	perform internal.tenant_table('public.import_rows');
-	perform internal.flag_table('public.imports', 'can_access_crm');
-	perform internal.flag_table('public.import_rows', 'can_access_crm');
 end $$;
 
 -- Rows on their way. Not logged: after a crash of the server the import is
