@@ -471,13 +471,7 @@ create table public.deal_contacts (
 comment on table public.deal_contacts is 'Further contacts of a deal, beside the one that its contact_id names';
 comment on column public.deal_contacts.role is 'What the contact is in this deal: decision maker, user, billing ...';
 create index deal_contacts_contact_idx on public.deal_contacts (organization_id, contact_id);
-do $$ begin
-	perform internal.tenant_table('public.deal_contacts');
-	perform internal.flag_table('public.deal_contacts', 'can_access_crm');
-end $$;
-create policy visible on public.deal_contacts as restrictive to authenticated
-	using ((select auth.sees_all('deals')) or exists (select from public.deals d
-		where d.organization_id = deal_contacts.organization_id and d.id = deal_contacts.deal_id));
+do $$ begin perform internal.tenant_table('public.deal_contacts'); end $$;
 
 create function internal.deal_contact_events() returns trigger
 language plpgsql security definer set search_path = ''

@@ -281,11 +281,7 @@ comment on column public.record_merges.moved is '{"public.deals.contact_id": [{"
 comment on column public.record_merges.dropped is '{"public.deal_contacts.contact_id": [{...}, ...]}: whole rows that the primary had the like of';
 create index record_merges_primary_idx on public.record_merges (organization_id, primary_id);
 create index record_merges_duplicate_idx on public.record_merges (organization_id, duplicate_id);
-do $$ begin
-	perform internal.tenant_table('public.record_merges', writable => false);
-	-- Whole contacts stand in it, whoever may see them.
-	perform internal.admin_table('public.record_merges', read => true);
-end $$;
+do $$ begin perform internal.tenant_table('public.record_merges', writable => false); end $$;
 
 -- Every foreign key that can point to such a record, whichever module made it.
 create function internal.references_to(target regclass) returns table (tab text, col text, key_object text)
