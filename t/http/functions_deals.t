@@ -141,7 +141,7 @@ for (1 .. 3) {
 	is($r->{json}{summary}{new_deals}, 100, 'DEA-93 100 deals at once');
 }
 note sprintf '100 deals in %.0f ms', $best * 1000;
-cmp_ok($best, '<', 1, '100 deals take less than a second even on a busy machine');
+cmp_ok($best, '<', 3, '100 deals at once, on whatever machine, in seconds');
 
 # ---- single deals ----------------------------------------------------------------------------
 
