@@ -272,7 +272,8 @@ static enum status bind_cast(struct tree *t, struct sv name)
 
 	for (size_t i = 0; i < name.n && !fits; i++) {
 		unsigned char c = (unsigned char)name.p[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c > 127;
+		bool letter =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c > 127;
 
 		if (!letter && (i == 0 || ((c < '0' || c > '9') && c != ' ')))
 			break;
