@@ -172,6 +172,7 @@ struct sv rest_quoted(struct arena *a, struct sv name);
 /* Catalogue to schema: one trip. */
 struct db;
 enum status rest_load(struct db *db, const char *schemas, const char *extra_schemas,
-		      const char *role, struct arena *a, struct rest_schema **out, struct err *e) WARN_UNUSED;
+		      const char *role, struct arena *a, struct rest_schema **out,
+			  struct err *e) WARN_UNUSED;
 
 #endif
