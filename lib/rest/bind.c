@@ -43,8 +43,10 @@ static const char *listed(struct arena *a, const char *names)
 	struct sv list = sv_from(names);
 	struct buf b buf_auto = BUF_INIT;
 
-	while (sv_present(list))
-		buf_addf(&b, "%s%.*s", b.n ? ", " : "", SV_ARG(sv_trim(sv_cut(&list, ','))));
+	while (sv_present(list)) {
+		buf_add(&b, b.n ? SV(", ") : SV(""));
+		buf_add(&b, sv_trim(sv_cut(&list, ',')));
+	}
 	return arena_dup(a, buf_sv(&b));
 }
 
