@@ -43,6 +43,26 @@ static void challenge(struct http_request *rq, struct http_response *rs, const s
 	http_set_header(rs, "WWW-Authenticate", arena_sv(rq->arena, buf_sv(&b)));
 }
 
+static void add_more(struct buf *b, const struct err *e)
+{
+	if (e->details_json) {
+		buf_json_key(b, "details");
+		buf_add(b, e->details);
+	} else {
+		add_text(b, "details", e->details);
+	}
+	add_text(b, "hint", e->hint);
+}
+
+/* client-error-verbosity = "minimal" */
+static bool terse(const struct http_request *rq)
+{
+	const struct setup *const *s = rq->user;
+
+	return sv_eq(rest_config_get(&(*s)->config, REST_CONFIG_client_error_verbosity),
+		     SV("minimal"));
+}
+
 void answer_error(struct http_request *rq, struct http_response *rs, const struct err *e)
 {
 	struct buf *b = &rs->body;
@@ -56,13 +76,8 @@ void answer_error(struct http_request *rq, struct http_response *rs, const struc
 	challenge(rq, rs, e);
 	buf_addc(b, '{');
 	add_text(b, "code", code);
-	if (e->details_json) {
-		buf_json_key(b, "details");
-		buf_add(b, e->details);
-	} else {
-		add_text(b, "details", e->details);
-	}
-	add_text(b, "hint", e->hint);
+	if (!terse(rq))
+		add_more(b, e);
 	add_text(b, "message", err_message(e));
 	buf_addc(b, '}');
 }
@@ -122,8 +137,10 @@ bool answer_preflight(const struct setup *s, struct http_request *rq, struct htt
 	http_set_header(rs, "Access-Control-Allow-Methods",
 			SV("GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD"));
 	buf_lit(&b, "Authorization");
-	while (sv_present(headers))
-		buf_addf(&b, ", %.*s", SV_ARG(sv_trim(sv_cut(&headers, ','))));
+	while (sv_present(headers)) {
+		buf_lit(&b, ", ");
+		buf_add(&b, sv_trim(sv_cut(&headers, ',')));
+	}
 	buf_lit(&b, ", Accept, Accept-Language, Content-Language");
 	http_set_header(rs, "Access-Control-Allow-Headers", arena_sv(rq->arena, buf_sv(&b)));
 	http_set_header(rs, "Access-Control-Max-Age", SV("86400"));

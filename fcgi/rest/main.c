@@ -31,12 +31,31 @@ static struct sv target(const struct http_request *rq)
 	return sv_from(arena_printf(rq->arena, "rpc/%.*s", SV_ARG(name)));
 }
 
+/* The schema is fresh, and so is the configuration: one that cannot be used
+ * leaves the old one in its place. */
+static enum status ready(struct arena *a, struct err *e)
+{
+	struct err failure = { 0 };
+	struct setup *fresh;
+
+	if (rest_ready(setup->rest, setup->db, a, e))
+		return e->status;
+	if (!rest_config_changed(setup->rest))
+		return ST_OK;
+	fresh = setup_load(config_path, &failure);
+	if (!fresh)
+		return ST_OK;
+	setup_free(setup);
+	setup = fresh;
+	return rest_ready(setup->rest, setup->db, a, e);
+}
+
 static enum status run(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct rest_call call = { .target = target(rq), .flags = is_head(rq) ? REST_HEAD : 0 };
 	struct db_batch *b;
 
-	if (rest_ready(setup->rest, setup->db, rq->arena, e) || 
+	if (ready(rq->arena, e) || 
 	    identify(setup, rq, &b, &call.flags, e))
 		return e->status;
 	return rest_handle(setup->rest, &call, rq, rs, b, e);
@@ -85,7 +104,7 @@ static const char *level(const struct setup *s)
 int main(int argc, char **argv)
 {
 	struct http_program program = {
-		.name = "kontor-rest", .routes = routes, .error = answer_error
+		.name = "kontor-rest", .routes = routes, .error = answer_error, .user = &setup
 	};
 	struct err e = { 0 };
 	int code;

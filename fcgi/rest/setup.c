@@ -72,32 +72,43 @@ static enum status make_identity(struct setup *s, struct err *e)
 /* select "schema"."function"() */
 static void make_before(struct setup *s)
 {
-	struct sv name = get(s, REST_CONFIG_db_pre_request), schema = SV_NONE;
+	struct sv name = rest_config_function(&s->config, REST_CONFIG_db_pre_request);
 
-	if (!name.n)
-		return;
-	if (sv_chr(name, '.') >= 0)
-		schema = sv_cut(&name, '.');
-	s->before_sql = arena_printf(
-		s->arena, "select %.*s%s%.*s()",
-		SV_ARG(schema.n ? rest_quoted(s->arena, schema) : SV("")), schema.n ? "." : "",
-		SV_ARG(rest_quoted(s->arena, name)));
+	if (get(s, REST_CONFIG_db_pre_request).n)
+		s->before_sql = arena_printf(s->arena, "select %.*s()", SV_ARG(name));
+}
+
+static void make_db(struct setup *s)
+{
+	struct db_options o = { .name = "kontor-rest", .own_settings = true };
+
+	o.url = arena_dup(s->arena, get(s, REST_CONFIG_db_uri));
+	o.prepared = rest_config_bool(&s->config, REST_CONFIG_db_prepared_statements);
+	s->db = db_new(&o);
+}
+
+/* A database that is not there yet is asked again with the next NOTIFY; what
+ * else can be said is in the file. */
+static void ask_database(struct setup *s)
+{
+	struct err e = { 0 };
+
+	if (rest_config_bool(&s->config, REST_CONFIG_db_config) &&
+	    rest_config_ask(&s->config, s->db, &e))
+		log_warn("no settings from the database", LOG_S("why", err_message(&e)));
 }
 
 static enum status make(struct setup *s, const char *path, struct err *e)
 {
-	struct db_options o = { .name = "kontor-rest", .own_settings = true };
-
 	if (rest_config_load(&s->config, s->arena, path, environ, e))
 		return e->status;
+	make_db(s);
+	ask_database(s);
 	make_options(s);
 	if (make_identity(s, e))
 		return e->status;
 	make_before(s);
 	s->identify_sql = identify_compose(s);
-	o.url = arena_dup(s->arena, get(s, REST_CONFIG_db_uri));
-	o.prepared = rest_config_bool(&s->config, REST_CONFIG_db_prepared_statements);
-	s->db = db_new(&o);
 	s->rest = rest_new(&s->options);
 	return ST_OK;
 }

@@ -1,5 +1,6 @@
 #include "rest/config.h"
 #include "base/log.h"
+#include "db/db.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -349,4 +350,74 @@ enum status rest_config_load(struct rest_config *c, struct arena *a, const char 
 	if (path && slurp(a, path, &text, e))
 		return e->status;
 	return rest_config_parse(c, a, text, env, e);
+}
+
+/* ---- the database --------------------------------------------------------------- */
+
+/* What has to be known before the database is asked. */
+static bool from_database(enum rest_config_key key)
+{
+	return key != REST_CONFIG_db_uri && key != REST_CONFIG_db_config &&
+	       key != REST_CONFIG_db_channel && key != REST_CONFIG_db_channel_enabled &&
+	       key != REST_CONFIG_server_unix_socket && key != REST_CONFIG_log_level;
+}
+
+/* {db-schemas,...}: all that a database may say. */
+static struct sv names(struct arena *a)
+{
+	struct buf b buf_auto = BUF_INIT;
+
+	for (int i = 0; i < REST_CONFIG__MAX; i++)
+		if (from_database((enum rest_config_key)i)) {
+			buf_addc(&b, b.n ? ',' : '{');
+			buf_add(&b, known[i].name);
+		}
+	buf_addc(&b, '}');
+	return arena_sv(a, buf_sv(&b));
+}
+
+/* A role's settings (alter role ... set pgrst.db_schemas) are the session's. */
+static const char ask_sql[] =
+	"select n, s from unnest($1::text[]) n,"
+	" current_setting('pgrst.' || replace(n, '-', '_'), true) s where s <> ''";
+
+/* schema.function, each part quoted. */
+struct sv rest_config_function(const struct rest_config *c, enum rest_config_key key)
+{
+	struct sv rest = c->value[key];
+	struct buf b buf_auto = BUF_INIT;
+
+	while (sv_present(rest)) {
+		struct sv part = sv_cut(&rest, '.');
+
+		if (b.n)
+			buf_addc(&b, '.');
+		buf_addc(&b, '"');
+		for (size_t i = 0; i < part.n; i++) {
+			if (part.p[i] == '"')
+				buf_addc(&b, '"');
+			buf_addc(&b, part.p[i]);
+		}
+		buf_addc(&b, '"');
+	}
+	return arena_sv(c->arena, buf_sv(&b));
+}
+
+enum status rest_config_ask(struct rest_config *c, struct db *db, struct err *e)
+{
+	struct db_batch *b = db_batch(db, c->arena);
+	int found;
+
+	db_as_self(b);
+	if (c->value[REST_CONFIG_db_pre_config].n) {
+		struct sv name = rest_config_function(c, REST_CONFIG_db_pre_config);
+
+		db_add(b, arena_printf(c->arena, "select %.*s()", SV_ARG(name)));
+	}
+	found = db_add(b, ask_sql, DB_S(names(c->arena)));
+	if (db_run(b, e))
+		return e->status;
+	for (size_t i = 0; i < db_rows(b, found); i++)
+		rest_config_set(c, db_get(b, found, i, 0), db_get(b, found, i, 1));
+	return ST_OK;
 }

@@ -50,10 +50,17 @@ enum status rest_config_load(struct rest_config *c, struct arena *a, const char 
  * app.settings.x. False when there is none of that name. */
 bool rest_config_set(struct rest_config *c, struct sv name, struct sv value);
 
+/* What the database itself says, of the settings that it may: rows of name and
+ * value, after db-pre-config where that is set. */
+struct db;
+enum status rest_config_ask(struct rest_config *c, struct db *db, struct err *e) WARN_UNUSED;
+
 struct sv rest_config_get(const struct rest_config *c, enum rest_config_key key);
 /* The same as a C string, NULL when empty. */
 const char *rest_config_str(const struct rest_config *c, enum rest_config_key key);
 bool rest_config_bool(const struct rest_config *c, enum rest_config_key key);
 int64_t rest_config_int(const struct rest_config *c, enum rest_config_key key);
+/* The name of a function, with or without its schema, as SQL. */
+struct sv rest_config_function(const struct rest_config *c, enum rest_config_key key);
 
 #endif

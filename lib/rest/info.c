@@ -105,6 +105,8 @@ enum status info_root(const struct rest_schema *s, const struct rest_options *o,
 	if (db_run(b, e))
 		return refuse(&(struct rest_plan){ .schema = s }, in, o, b, rs, e);
 	http_content_type(rs, "application/openapi+json; charset=utf-8");
+	if (sv_chr(sv_from(o->schemas), ',') >= 0)
+		http_set_header(rs, "Content-Profile", t.schema_name);
 	openapi_write(&asked, b, s, place(o, rq), o->openapi_security, &rs->body);
 	return ST_OK;
 }

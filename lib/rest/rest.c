@@ -13,7 +13,7 @@ struct rest {
 	const struct rest_options *options;
 	struct rest_schema *schema;
 	struct db *db;
-	bool listening;
+	bool listening, config_changed;
 	int64_t loaded_at; /* clock_mono_us */
 };
 
@@ -66,14 +66,28 @@ static void listen(struct rest *r, struct arena *a)
 	r->listening = true;
 }
 
+/* 'reload schema', 'reload config', or either of them when nothing is said. */
 static bool changed(struct rest *r, struct arena *a)
 {
 	struct sv from, payload;
-	bool missed = false, told = false;
+	bool missed = false, schema = false;
 
-	while (db_notified(r->db, a, &from, &payload, &missed))
-		told |= sv_eq(from, sv_from(channel(r)));
-	return told || missed;
+	while (db_notified(r->db, a, &from, &payload, &missed)) {
+		if (!sv_eq(from, sv_from(channel(r))))
+			continue;
+		schema |= !sv_eq(payload, SV("reload config"));
+		r->config_changed |= !sv_eq(payload, SV("reload schema"));
+	}
+	r->config_changed |= missed;
+	return schema || missed;
+}
+
+bool rest_config_changed(struct rest *r)
+{
+	bool changed = r->config_changed;
+
+	r->config_changed = false;
+	return changed;
 }
 
 enum status rest_ready(struct rest *r, struct db *db, struct arena *a, struct err *e)

@@ -97,6 +97,10 @@ void rest_free(struct rest *r);
 /* Read the catalogue on first use and when it has changed since. */
 enum status rest_ready(struct rest *r, struct db *db, struct arena *a, struct err *e) WARN_UNUSED;
 
+/* Whether somebody said, since this was asked last, that the configuration is
+ * another one (NOTIFY pgrst, 'reload config', or without words). */
+bool rest_config_changed(struct rest *r);
+
 /*
  * The whole of a request: b has the identity and nothing else yet. Serves
  * GET, POST, PUT, PATCH and DELETE; other methods are 405.
