@@ -30,9 +30,10 @@ static const struct choice {
 	  " and (t.action like '%.updated' or t.action like '%.changed' or t.action like '%.assigned')" },
 	{ "deleted", "Deleted", " and t.action like '%.deleted'" },
 	{ "access", "Signing in and out", " and t.record_type = 'user'" },
-	{ "rights", "Roles, members and keys", " and t.record_type in ('role', 'member', 'api_key', 'team', 'invitation')" },
+	{ "rights", "Roles, members and keys", " and t.record_type in ('role', 'member', 'api_key', 'team', 'team_member', 'invitation',"
+	  " 'permission_set', 'channel_access', 'login_schedule')" },
 	{ "settings", "Settings",
-	  " and t.record_type in ('organization', 'pipeline', 'custom_field', 'channel', 'webhook', 'ip_range', 'config')" },
+	  " and t.record_type in ('organization', 'pipeline', 'custom_field', 'channel', 'webhook', 'ip_range', 'config', 'credential')" },
 };
 
 #define CHOICES (sizeof(choices) / sizeof(*choices))
