@@ -160,7 +160,7 @@ declare
 	k record;
 	extra jsonb := '{}';
 begin
-	select a.user_id, a.is_read_only, a.allowed_ips, a.last_used_ip, o.restrict_keys_by_ip, p.is_active, r.role, r.may
+	select a.user_id, a.is_read_only, a.allowed_ips, o.restrict_keys_by_ip, p.is_active, r.role, r.may
 		into k
 		from public.api_keys a
 		join public.organizations o on o.id = a.organization_id
@@ -180,9 +180,6 @@ begin
 	if k.restrict_keys_by_ip and not internal.address_allowed(org, addr) then
 		raise exception using errcode = 'KT403', message = format('Your organization allows no API keys from the address %s', addr),
 			hint = 'Its list of allowed addresses is under Settings, IP restrictions';
-	end if;
-	if k.last_used_ip is distinct from addr then
-		update public.api_keys set last_used_ip = addr where organization_id = org and id = key;
 	end if;
 	if k.is_read_only then
 		perform set_config('transaction_read_only', 'on', true);
