@@ -117,15 +117,25 @@ as $$
 	from flags
 $$;
 
+-- A set brings its role along; another role puts the set away.
 create function internal.role_flags() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
+declare
+	s public.permission_sets;
+	own jsonb;
 begin
-	select internal.effective_flags(new.role, s.permissions, p.permissions) into new.may
-		from public.profiles p
-		left join public.permission_sets s on s.organization_id = new.organization_id and s.id = new.permission_set_id
-		where p.organization_id = new.organization_id and p.id = new.user_id;
-	new.may := coalesce(new.may, '{}');
+	select * into s from public.permission_sets x where x.organization_id = new.organization_id and x.id = new.permission_set_id;
+	if s.role <> new.role then
+		if new.role <> 'OWNER' and (tg_op = 'INSERT' or new.permission_set_id is distinct from old.permission_set_id) then
+			new.role := s.role;
+		else
+			new.permission_set_id := null;
+			s := null;
+		end if;
+	end if;
+	select p.permissions into own from public.profiles p where p.organization_id = new.organization_id and p.id = new.user_id;
+	new.may := internal.effective_flags(new.role, s.permissions, own);
 	return new;
 end
 $$;
@@ -150,8 +160,8 @@ end
 $$;
 create trigger flags_follow after update of permissions on public.profiles
 	for each row when (old.permissions is distinct from new.permissions) execute function internal.flags_follow();
-create trigger flags_follow after update of permissions on public.permission_sets
-	for each row when (old.permissions is distinct from new.permissions) execute function internal.flags_follow();
+create trigger flags_follow after update of permissions, role on public.permission_sets
+	for each row when ((old.permissions, old.role) is distinct from (new.permissions, new.role)) execute function internal.flags_follow();
 create trigger flags_follow after insert or update or delete on internal.permission_flags
 	for each statement execute function internal.flags_follow();
 update public.user_roles set role = role;

@@ -126,7 +126,7 @@ as $$
 declare
 	member record;
 begin
-	select p.is_active, r.may, o.name into member
+	select p.is_active, r.may, r.role, o.name into member
 		from public.profiles p
 		join public.organizations o on o.id = p.organization_id
 		left join public.user_roles r on r.organization_id = p.organization_id and r.user_id = p.id
@@ -142,6 +142,11 @@ begin
 	if 'restrict_login_to_schedule' = any (member.may) and not internal.in_schedule(org, usr, now()) then
 		raise exception using errcode = 'KT403', message = 'You can sign in during your working hours only',
 			hint = 'Ask an administrator to change your login schedule';
+	end if;
+	-- AUTH-41; the owner comes in to renew it.
+	if member.role is distinct from 'OWNER' and not (select p.is_open from internal.plan_of(org) p) then
+		raise exception using errcode = 'KT403', message = format('The subscription of %s has ended', member.name),
+			hint = 'Its owner can renew it';
 	end if;
 end
 $$;

@@ -75,6 +75,10 @@ begin
 		raise exception using errcode = 'KT403', message = 'Only owners and administrators invite administrators',
 			hint = 'Ask one of them';
 	end if;
+	if of_set is not null and not auth.is_admin() then
+		raise exception using errcode = 'KT403', message = 'Only owners and administrators give permissions',
+			hint = 'Ask one of them';
+	end if;
 	if exists (select from public.profiles p join auth.users u on u.id = p.id
 			where p.organization_id = org and u.email = mail and p.is_active) then
 		raise exception using errcode = 'KT409', message = format('%s is a member already', mail), column = 'email';
@@ -335,6 +339,7 @@ comment on function public.remove_member(uuid) is 'Deactivates a member and ends
 
 alter table public.profiles add column capacity integer not null default 25 check (capacity between 1 and 1000);
 comment on column public.profiles.capacity is 'How many open conversations and tasks together are a full load';
+grant update (capacity) on public.profiles to authenticated;
 
 create function public.agent_workload()
 	returns table (user_id uuid, name text, role text, active_tasks bigint, open_conversations bigint, is_available boolean,

@@ -265,6 +265,14 @@ as $$
 			(select jsonb_agg(s -> 'name') from jsonb_array_elements(body -> 'stages') s)) else body - 'user_id' end
 $$;
 
+-- What of it the other has not; all of it when there is no other.
+create function internal.config_only(body jsonb, other jsonb) returns jsonb
+language sql stable
+as $$
+	select jsonb_object_agg(b.key, b.value) from jsonb_each(internal.config_shown(body)) b
+	where other is null or internal.config_shown(other) -> b.key is distinct from b.value
+$$;
+
 -- ---- the way back --------------------------------------------------------------------------
 
 -- Each of these makes one row what it was, or says why not. wanted null: the
@@ -410,7 +418,7 @@ begin
 	return warnings;
 end
 $$;
-grant execute on function internal.config_shown(jsonb), internal.config_kinds(), internal.config_part(text, jsonb), internal.config_value(jsonb),
+grant execute on function internal.config_shown(jsonb), internal.config_only(jsonb, jsonb), internal.config_kinds(), internal.config_part(text, jsonb), internal.config_value(jsonb),
 	internal.config_differences(jsonb, jsonb, text[]), internal.config_stages(jsonb, jsonb),
 	internal.config_message(uuid, text, uuid, jsonb, jsonb), internal.config_head(uuid),
 	internal.config_diff(uuid, jsonb, jsonb), internal.config_restore(uuid, text) to authenticated;

@@ -183,7 +183,7 @@ begin
 	end loop;
 	perform internal.visible_table('public.call_records', 'agent_id', 'call_records');
 	perform internal.flag_table('public.deal_contacts', 'can_access_crm');
-	perform internal.admin_table('public.record_merges', read => true); -- whole contacts, whoever may see them
+	perform internal.flag_table('public.record_merges', 'can_access_crm');
 	perform internal.flag_table('public.imports', 'can_access_crm');
 	perform internal.flag_table('public.import_rows', 'can_access_crm');
 	-- Who edits rules and flows is not said; they act for everybody (AUT, BOT, open points).
@@ -194,6 +194,8 @@ end $$;
 create policy visible on public.deal_contacts as restrictive to authenticated
 	using ((select auth.sees_all('deals')) or exists (select from public.deals d
 		where d.organization_id = deal_contacts.organization_id and d.id = deal_contacts.deal_id));
+create policy visible on public.record_merges as restrictive for select to authenticated
+	using ((select auth.sees_all('contacts')) or merged_by = (select auth.uid()));
 create policy visible on public.bot_sessions as restrictive for select to authenticated
 	using ((select auth.sees_all('conversations')) or exists (select from public.conversations c
 		where c.organization_id = bot_sessions.organization_id and c.id = bot_sessions.conversation_id));

@@ -329,7 +329,8 @@ static const struct {
 	{ "webhook_configurations_url_check", "url", "This is not an http(s) address" },
 	{ "webhook_configurations_events_check", "events", "Choose at least one event" },
 	{ "custom_field_definitions_label_check", "label", "1 to 100 characters" },
-	{ "custom_field_definitions_key_key", "label", "There is a field of this name already, maybe a hidden one" },
+	{ "custom_field_definitions_key_key", "label",
+	  "There is a field of this name already, maybe a hidden one" },
 	{ "custom_field_definitions_key_check", "key", "Letters, digits and underscores, at most 64" },
 	{ "custom_field_definitions_options_check", "options", "At most 200 options" },
 	{ "api_keys_name_check", "name", "1 to 100 characters" },
@@ -353,7 +354,8 @@ bool form_refused(struct form *f, const struct db_batch *b, const struct err *e)
 	if (sv_starts(e->field, SV("custom_fields.")))
 		form_error(f, "custom_fields", err_message(e));
 	else
-		form_error(f, e->field.n ? arena_dup(f->rq->arena, e->field) : "form", err_message(e));
+		form_error(f, e->field.n ? arena_dup(f->rq->arena, e->field) : "form",
+			   err_message(e));
 	if (e->hint.n)
 		tmpl_set_text(f->errors, "hint", e->hint);
 	return true;

@@ -207,6 +207,9 @@ rest(PATCH => "profiles?id=eq.$agent->{id}", $mine, json => { permissions => { r
 $r = token($agent->{email}, $agent->{password});
 is(shown($r), '403 INSUFFICIENT_PERMISSIONS', 'AUTH-20 outside his hours he does not sign in');
 like($r->{json}{message}, qr/working hours/, 'AUTH-20 and is told why');
+my $visitor = browser();
+$visitor->get('/login');
+like($visitor->submit('/login', { email => $agent->{email}, password => $agent->{password} })->{content}, qr/working hours/, 'AUTH-20 on the page, too');
 $r = rest(POST => 'login_schedules', $mine, json => [map { { user_id => $agent->{id}, weekday => $_, start_time => '00:00', end_time => '24:00' } } 0 .. 6]);
 is($r->{status}, 201, 'AUTH-95 hours day by day') or diag $r->{content};
 is(token($agent->{email}, $agent->{password})->{status}, 200, 'AUTH-20 inside them he does');
@@ -299,6 +302,11 @@ psql("update internal.plans set max_members = $used where id = 'small-$$'");
 is(shown(invite("z.$mark\@team.example", as => $theirs)), '403 INSUFFICIENT_PERMISSIONS', 'AUTH-84 no more members than the plan has');
 psql("update internal.subscriptions set status = 'cancelled', current_period_end = now() - interval '1 day' where organization_id = '$foreign'");
 is(call(GET => 'check-subscription', bearer => $theirs)->{json}{hasActiveSubscription}, JSON::PP::false, 'AUTH-41 after it, it has ended');
+my $guest = psql("select internal.create_user('$foreign', 'guest.$mark\@team.example', null, 'Guest', null, 'AGENT')");
+is(psql("select auth.check_login('$foreign', id, '127.0.0.1') is not null from auth.users where email = '$alien->{email}'"), 't', 'AUTH-41 the owner still comes in');
+my $refused = psql("do \$\$ begin perform auth.check_login('$foreign', '$guest', '127.0.0.1'); exception when sqlstate 'KT403' then
+	perform set_config('x.why', sqlerrm, false); end \$\$; select current_setting('x.why', true)");
+like($refused, qr/subscription of .* has ended/, 'AUTH-41 and nobody else');
 psql("delete from internal.subscriptions; delete from internal.plans where id = 'small-$$'");
 psql("delete from user_roles where organization_id = '$org' and user_id = (select id from auth.users where email = '$alien->{email}')");
 psql("delete from profiles where organization_id = '$org' and id = (select id from auth.users where email = '$alien->{email}')");

@@ -31,6 +31,15 @@ async function menu(page) {
 		t.is((await agent.goto(`/settings/${path}`)).status(), 403, `ADM-16 nor let in to ${path}`);
 	await agent.goto('/settings/sessions');
 	t.is(await agent.locator(`td:has-text("${t.config().tenants[0].users[0].email}")`).count(), 0, 'ADM-16 of sessions he sees his own');
+	const rights = (json) => t.sql(`update profiles set permissions = $3 where organization_id = $1 and email = $2`, org,
+		t.config().tenants[0].users.find((u) => u.role === 'AGENT').email, json);
+	rights('{"can_access_crm": false}');
+	await agent.goto('/settings');
+	t.is((await agent.locator('.shell-nav a').allTextContents()).map((s) => s.trim().split(/\s/)[0]).join(' '), 'Home Inbox Bookings Scheduling Settings',
+		'ADM-6 the sidebar shows only what the role may enter');
+	rights('{}');
+	await agent.goto('/settings');
+	t.is(await agent.locator('.shell-nav a:has-text("Contacts")').count(), 1, 'ADM-6 and more when it may more');
 	await agent.context().close();
 }
 

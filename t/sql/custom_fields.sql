@@ -117,9 +117,9 @@ select is((internal.custom_shown('contact', jsonb_build_object('t_lookup', :'com
 
 -- ---- who -----------------------------------------------------------------------------------------------------
 
-select set_config('request.jwt.claims', json_build_object('organization_id', :'org', 'sub', :'owner', 'role', 'authenticated', 'app_role', 'AGENT')::text, true) \gset
+select set_config('request.jwt.claims', json_build_object('organization_id', :'org', 'sub', :'owner', 'role', 'authenticated', 'app_role', 'AGENT', 'may', array[]::text[])::text, true) \gset
 set local role authenticated;
-select throws_ok($$insert into public.custom_field_definitions (entity, label, type) values ('contact', 'Mine', 'text')$$, '42501', null,
+select throws_ok($$insert into public.custom_field_definitions (entity, label, type) values ('contact', 'Mine', 'text')$$, 'KT403', null,
 	'fields are the administrators''');
 select is((select count(*) from public.custom_fields), 13::bigint, 'everybody reads them');
 reset role;

@@ -294,7 +294,7 @@ create function pg_temp.as_set(of_name text, sql text) returns text language plp
 declare
 	answer text;
 begin
-	update user_roles r set role = s.role, permission_set_id = s.id from permission_sets s
+	update user_roles r set permission_set_id = s.id from permission_sets s
 		where s.organization_id = pg_temp.i('org') and s.name = of_name and r.user_id = pg_temp.u('AGENT');
 	update teams set manager_id = case of_name when 'Manager' then pg_temp.u('AGENT') end where id = pg_temp.i('team');
 	return pg_temp.can('AGENT', '{}', sql);
@@ -314,6 +314,10 @@ select is(pg_temp.as_set('Finance', 'select from quotes q join deals d on d.id =
 select is(pg_temp.as_set('Finance', 'update deals set value = 5 where title = ''MATE'''), 'no', 'ADM-15 but does not change the deal');
 select is(pg_temp.as_set('Manager', $$select from public.my_access() a where a ->> 'team_records' = 'true' and a ->> 'permission_set' = 'Manager'$$),
 	'yes', 'ADM-15 and everybody is told his rights');
+update user_roles set role = 'PROJECT_MANAGER' where user_id = pg_temp.u('AGENT');
+select is((select permission_set_id from user_roles where user_id = pg_temp.u('AGENT')), null, 'ADM-14 another role puts the set away');
+select is(pg_temp.can('MATE', '{"can_manage_team": true}', format($$select app.invite('x@matrix.example', 'AGENT', %L, repeat('b', 64), null, 'v1.x', '{}', '1 day')$$,
+	(select id from permission_sets where organization_id = :'org' and name = 'Admin'))), 'no', 'a flag gives nobody a permission set');
 select throws_ok(format('update teams set manager_id = %L where id = %L', pg_temp.u('PROJECT_MANAGER'), pg_temp.i('team')), 'KT400', null,
 	'ADM-8 only an owner, administrator or team administrator manages a team');
 select lives_ok(format($$insert into team_members (organization_id, team_id, user_id) values (%L, %L, %L)$$, :'org', pg_temp.i('other team'), pg_temp.u('MATE')),

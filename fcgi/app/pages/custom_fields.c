@@ -29,9 +29,12 @@ enum status fields_page(struct http_request *rq, struct http_response *rs, struc
 	web_me(rq, b);
 	db_add(b, ADMINS);
 	groups = db_add(b,
-		"select e.entity, e.label, (select jsonb_agg(jsonb_build_object('id', d.id, 'label', d.label, 'key', d.key,"
-		"	'type', initcap(replace(d.type, '_', '-')), 'required', d.required, 'is_hidden', d.is_hidden,"
-		"	'options', (select string_agg(o, ', ') from jsonb_array_elements_text(d.options) o),"
+		"select e.entity, e.label, (select jsonb_agg(jsonb_build_object('id', d.id,"
+		" 'label', d.label, 'key', d.key,"
+		"	'type', initcap(replace(d.type, '_', '-')), 'required', d.required,"
+		" 'is_hidden', d.is_hidden,"
+		"	'options', (select string_agg(o, ', ') from"
+		" jsonb_array_elements_text(d.options) o),"
 		"	'links', d.lookup_entity) order by d.is_hidden, d.position, d.key)"
 		"	from custom_field_definitions d where d.entity = e.entity) as fields"
 		" from internal.custom_entities() e order by e.place");
@@ -68,11 +71,14 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 	web_me(rq, b);
 	db_add(b, ADMINS);
 	row = db_add(b,
-		"select d.id, d.entity, d.key, d.label, d.type, d.required, d.is_hidden, d.position, d.lookup_entity,"
-		" (select string_agg(o, E'\\n') from jsonb_array_elements_text(d.options) o) as options"
+		"select d.id, d.entity, d.key, d.label, d.type, d.required, d.is_hidden,"
+		" d.position, d.lookup_entity,"
+		" (select string_agg(o, E'\\n') from jsonb_array_elements_text(d.options) o) as"
+		" options"
 		" from custom_field_definitions d where d.id = $1::uuid", DB_OPT(id));
 	entities = db_add(b,
-		"select e.entity as name, e.label, e.entity = coalesce(nullif($1, ''), 'contact') as selected"
+		"select e.entity as name, e.label, e.entity = coalesce(nullif($1, ''),"
+		" 'contact') as selected"
 		" from internal.custom_entities() e order by e.place", DB_S(entity));
 	if (db_run(b, e))
 		return e->status;
@@ -147,8 +153,10 @@ enum status field_create(struct http_request *rq, struct http_response *rs, stru
 		return show(rq, rs, SV_NONE, &f, e);
 	db_add(b, ADMINS);
 	db_add(b,
-	       "insert into custom_field_definitions (entity, label, type, options, lookup_entity, required, position)"
-	       " values ($1, $2, $3, " OPTIONS_SQL ", nullif($5, ''), $6, coalesce(nullif($7, '')::integer, 0))",
+	       "insert into custom_field_definitions (entity, label, type, options,"
+	       " lookup_entity, required, position)"
+	       " values ($1, $2, $3, " OPTIONS_SQL ", nullif($5, ''), $6,"
+	       " coalesce(nullif($7, '')::integer, 0))",
 	       DB_S(form_text(&f, "entity")), DB_S(in.label), DB_S(form_text(&f, "type")),
 	       DB_S(in.options), DB_S(in.links), DB_B(in.required), DB_S(in.position));
 	if (db_run(b, e))
@@ -173,11 +181,13 @@ enum status field_save(struct http_request *rq, struct http_response *rs, struct
 		return show(rq, rs, id, &f, e);
 	db_add(b, ADMINS);
 	saved = db_add(b,
-		"update custom_field_definitions set label = $2, type = $3, options = " OPTIONS_SQL ","
-		" lookup_entity = nullif($5, ''), required = $6, position = coalesce(nullif($7, '')::integer, position)"
+		"update custom_field_definitions set label = $2, type = $3,"
+		" options = " OPTIONS_SQL ","
+		" lookup_entity = nullif($5, ''), required = $6, position = coalesce(nullif($7,"
+		" '')::integer, position)"
 		" where id = $1::uuid",
-		DB_S(id), DB_S(in.label), DB_S(form_text(&f, "type")), DB_S(in.options), DB_S(in.links),
-		DB_B(in.required), DB_S(in.position));
+		DB_S(id), DB_S(in.label), DB_S(form_text(&f, "type")), DB_S(in.options),
+		DB_S(in.links), DB_B(in.required), DB_S(in.position));
 	if (db_run(b, e))
 		return refused(rq, rs, id, &f, b, e);
 	if (!db_affected(b, saved))

@@ -15,16 +15,21 @@ static const char *const kept[] = { NULL };
 static const struct list_kind commits = { "/settings/history", sorts, kept };
 
 /* What lists and the page of one commit show of it. */
-#define COMMIT_SQL                                                                              \
-	" left(p.sha, 6) as short, p.sha, p.message, internal.shown_span(now() - p.created_at) as ago,"  \
-	" to_char(p.created_at at time zone (select internal.my_zone()), 'FMDD Mon YYYY, HH24:MI') as shown," \
-	" to_char(p.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as iso,"           \
-	" case when u.id is not null then internal.person(u.first_name, u.last_name, u.email)"         \
+#define COMMIT_SQL                                                                         \
+	" left(p.sha, 6) as short, p.sha, p.message,"                                      \
+	" internal.shown_span(now() - p.created_at) as ago,"                               \
+	" to_char(p.created_at at time zone (select internal.my_zone()),"                  \
+	"	'FMDD Mon YYYY, HH24:MI') as shown,"                                       \
+	" to_char(p.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as iso," \
+	" case when u.id is not null"                                                      \
+	"	then internal.person(u.first_name, u.last_name, u.email)"                  \
 	"	when k.id is not null then 'Key ' || k.name else 'Kontor' end as author"
 
-#define COMMIT_JOINS                                                                            \
-	" left join profiles u on u.organization_id = p.organization_id and u.id = p.author_id"      \
-	" left join api_keys k on k.organization_id = p.organization_id and k.id = p.api_key_id"
+#define COMMIT_JOINS                                                                       \
+	" left join profiles u"                                                            \
+	"	on u.organization_id = p.organization_id and u.id = p.author_id"           \
+	" left join api_keys k"                                                            \
+	"	on k.organization_id = p.organization_id and k.id = p.api_key_id"
 
 static int add_rows(const struct list *l, struct db_batch *b)
 {
@@ -35,7 +40,8 @@ static int add_rows(const struct list *l, struct db_batch *b)
 	query_add(&q, "t.* from config_commits t where true");
 	list_end(l, &q);
 	query_add(&q, "select p.id, p.k::text as k, p.total,"
-		      " p.tree is distinct from (internal.config_head(auth.org())).tree as can_restore," COMMIT_SQL
+		      " p.tree is distinct from (internal.config_head(auth.org())).tree as"
+		      " can_restore," COMMIT_SQL
 		      " from page p" COMMIT_JOINS " where p.rn <= 50");
 	list_order(l, &q);
 	return query_run(&q, b);
@@ -71,20 +77,18 @@ enum status history_page(struct http_request *rq, struct http_response *rs, stru
 	return web_render(rq, rs, "app/settings/history", page, e);
 }
 
+/* Of a change what differs; of what is new or gone all of it. */
 static int add_diff(struct db_batch *b, struct sv id, bool restoring)
 {
 	return db_add(b,
-		"select d.words, internal.audit_rows(x.old, x.new) as changes,"
-		" d.old_body is not null and d.new_body is not null as is_change"
+		"select d.words, internal.audit_rows(internal.config_only(d.old_body, d.new_body),"
+		"	internal.config_only(d.new_body, d.old_body)) as changes"
 		" from config_commits c"
-		" left join config_commits p on p.organization_id = c.organization_id and p.sha = c.parent"
-		" cross join lateral internal.config_diff(c.organization_id,"
-		"	case when $2 then (internal.config_head(c.organization_id)).tree else p.tree end, c.tree) d"
-		/* Of a change what differs; of what is new or gone all of it. */
-		" cross join lateral (select internal.config_shown(d.old_body) as o, internal.config_shown(d.new_body) as n) s"
-		" cross join lateral (select"
-		"	(select jsonb_object_agg(y.key, y.value) from jsonb_each(s.o) y where s.n is null or s.n -> y.key is distinct from y.value) as old,"
-		"	(select jsonb_object_agg(y.key, y.value) from jsonb_each(s.n) y where s.o is null or s.o -> y.key is distinct from y.value) as new) x"
+		" left join config_commits p"
+		"	on p.organization_id = c.organization_id and p.sha = c.parent"
+		" cross join lateral internal.config_diff(c.organization_id, case when $2"
+		"	then (internal.config_head(c.organization_id)).tree else p.tree end,"
+		"	c.tree) d"
 		" where c.id = $1::uuid order by d.place", DB_S(id), DB_B(restoring));
 }
 
@@ -134,8 +138,9 @@ enum status history_restore(struct http_request *rq, struct http_response *rs, s
 
 	if (path_id(rq, "commit", &id, e))
 		return e->status;
-	done = db_add(b, "select internal.config_restore(auth.org(), coalesce((select c.sha from config_commits c"
-			 " where c.id = $1::uuid), '')) as kept", DB_S(id));
+	done = db_add(b, "select internal.config_restore(auth.org(), coalesce("
+			 " (select c.sha from config_commits c where c.id = $1::uuid), '')) as kept",
+		      DB_S(id));
 	if (db_run(b, e))
 		return e->status;
 	warnings = db_first(b, done, "kept");
