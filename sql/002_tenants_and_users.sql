@@ -162,8 +162,8 @@ begin
 	end if;
 	-- Written at most once a minute, so that reading stays reading.
 	if k.last_used_at is null or k.last_used_at < now() - interval '1 minute' then
-		update public.api_keys set last_used_at = now()
-			where organization_id = k.organization_id and id = k.id;
+		update public.api_keys a set last_used_at = now(), last_used_ip = begin_api_key.remote_addr
+			where a.organization_id = k.organization_id and a.id = k.id;
 	end if;
 	-- What else the key says: whose rights, from which addresses, reading alone (057).
 	perform set_config('request.jwt.claims', (jsonb_build_object('organization_id', k.organization_id,

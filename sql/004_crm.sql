@@ -78,8 +78,10 @@ create index contacts_created_idx on public.contacts (organization_id, created_a
 create index contacts_name_idx on public.contacts (organization_id, full_name_search, id);
 create index contacts_company_idx on public.contacts (organization_id, company_id) where company_id is not null;
 create index contacts_assignee_idx on public.contacts (organization_id, assignee_id, created_at desc);
-create index contacts_phones_idx on public.contacts using gin (organization_id, phones);
-create index contacts_emails_idx on public.contacts using gin (organization_id, emails);
+-- Asked for with every message and every imported row: a pending list would be
+-- read through each time.
+create index contacts_phones_idx on public.contacts using gin (organization_id, phones) with (fastupdate = off);
+create index contacts_emails_idx on public.contacts using gin (organization_id, emails) with (fastupdate = off);
 create index contacts_tags_idx on public.contacts using gin (organization_id, tags);
 create index contacts_search_idx on public.contacts using gin (organization_id, search_text gin_trgm_ops);
 

@@ -610,6 +610,7 @@ begin
 	total := total + n;
 	delete from internal.idempotent_answers a where a.created_at < now() - interval '1 day';
 	delete from auth.sessions s where s.expires_at < before;
+	perform auth.purge();
 	return total;
 end
 $$;

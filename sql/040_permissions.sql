@@ -1,5 +1,5 @@
 -- What the programs keep for themselves, and whose a token is now. Who may do
--- what among the members stands in 055_access and 061_access_tables.
+-- what among the members stands in 055_access and 085_access_tables.
 
 -- What providers sent is for the programs alone: a made-up call would be taken
 -- for the provider's.
@@ -24,7 +24,12 @@ begin
 			join public.profiles p on p.organization_id = s.organization_id and p.id = s.user_id
 			left join public.user_roles r on r.organization_id = s.organization_id and r.user_id = s.user_id
 			where s.id = (c ->> 'session_id')::uuid and s.expires_at > now() and p.is_active;
-		if now_so is null then
+		if now_so is null and exists (select from auth.sessions s
+				join public.profiles p on p.organization_id = s.organization_id and p.id = s.user_id
+				where s.id = (c ->> 'session_id')::uuid and s.expires_at > now() and not p.is_active) then
+			raise exception using errcode = 'KT403', message = 'This account is deactivated', -- INB-123
+				hint = 'Ask an administrator of your organization';
+		elsif now_so is null then
 			raise exception using errcode = '28000', message = 'The session of this token has ended; sign in again';
 		end if;
 		c := c || now_so;

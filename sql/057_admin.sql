@@ -160,7 +160,8 @@ declare
 	k record;
 	extra jsonb := '{}';
 begin
-	select a.user_id, a.is_read_only, a.allowed_ips, a.last_used_ip, o.restrict_keys_by_ip, p.is_active, r.role into k
+	select a.user_id, a.is_read_only, a.allowed_ips, o.restrict_keys_by_ip, p.is_active, r.role, r.may
+		into k
 		from public.api_keys a
 		join public.organizations o on o.id = a.organization_id
 		left join public.profiles p on p.organization_id = a.organization_id and p.id = a.user_id
@@ -170,7 +171,7 @@ begin
 		if not k.is_active then
 			raise exception using errcode = '28000', message = 'Invalid or expired API key';
 		end if;
-		extra := jsonb_build_object('sub', k.user_id, 'app_role', k.role);
+		extra := jsonb_build_object('sub', k.user_id, 'app_role', k.role, 'may', k.may);
 	end if;
 	if cardinality(k.allowed_ips) > 0 and not internal.in_ranges(addr, k.allowed_ips) then
 		raise exception using errcode = 'KT403', message = format('This API key may not be used from the address %s', addr),
@@ -179,9 +180,6 @@ begin
 	if k.restrict_keys_by_ip and not internal.address_allowed(org, addr) then
 		raise exception using errcode = 'KT403', message = format('Your organization allows no API keys from the address %s', addr),
 			hint = 'Its list of allowed addresses is under Settings, IP restrictions';
-	end if;
-	if k.last_used_ip is distinct from addr then
-		update public.api_keys set last_used_ip = addr where organization_id = org and id = key;
 	end if;
 	if k.is_read_only then
 		perform set_config('transaction_read_only', 'on', true);
@@ -399,7 +397,14 @@ comment on function internal.audit_table(regclass, text, text, text) is
 do $$ begin
 	perform internal.audit_table('public.organizations', 'organization', 'updated_at');
 	perform internal.audit_table('public.profiles', 'member', 'updated_at,is_online,last_seen_at');
-	perform internal.audit_table('public.user_roles', 'role', 'updated_at');
+	perform internal.audit_table('public.user_roles', 'role', 'updated_at,may'); -- may follows from the others
+	perform internal.audit_table('public.permission_sets', 'permission_set', 'updated_at');
+	perform internal.audit_table('public.teams', 'team', 'updated_at');
+	perform internal.audit_table('public.team_members', 'team_member', 'updated_at');
+	perform internal.audit_table('public.user_channel_access', 'channel_access', 'updated_at');
+	perform internal.audit_table('public.login_schedules', 'login_schedule', 'updated_at');
+	perform internal.audit_table('public.invitations', 'invitation', 'updated_at', 'token,token_hash');
+	perform internal.audit_table('public.provider_credentials', 'credential', 'updated_at', 'value');
 	perform internal.audit_table('public.api_keys', 'api_key', 'updated_at,last_used_at,last_used_ip', 'key_hash');
 	perform internal.audit_table('public.channel_accounts', 'channel',
 		'updated_at,last_in_at,last_out_at,last_error,bad_signatures,connection_state');
@@ -437,7 +442,7 @@ begin
 	if tg_op = 'INSERT' then
 		perform internal.note_event(new.organization_id, 'user.signed_in', 'user', new.user_id,
 			jsonb_build_object('session_id', new.id, 'device', internal.device(new.user_agent)), null, new.user_id, new.remote_addr);
-	elsif old.expires_at > now() then
+	elsif tg_op = 'DELETE' and old.expires_at > now() or tg_op = 'UPDATE' and old.ended_at is null then
 		perform internal.note_event(old.organization_id,
 			case when auth.uid() is distinct from old.user_id and auth.uid() is not null then 'user.session_ended'
 				else 'user.signed_out' end, 'user', old.user_id,
@@ -447,7 +452,7 @@ begin
 	return null;
 end
 $$;
-create trigger audited after insert or delete on auth.sessions
+create trigger audited after insert or delete or update of ended_at on auth.sessions
 	for each row execute function internal.session_events();
 
 create function internal.user_events() returns trigger
@@ -529,7 +534,7 @@ create view public.audit_log with (security_barrier = true) as
 		and (select auth.app_role() in ('OWNER', 'ADMIN'))
 		and (e.record_type <> 'message' or (select coalesce((auth.claims() ->> 'can_read_messages')::boolean, true)))
 		and not (e.record_type in ('message', 'inbox') and e.actor_id is null and e.api_key_id is null)
-		and not (e.type in ('deal.assigned', 'deal.stage.changed', 'contact.assigned'))
+		and e.type not in ('deal.assigned', 'deal.stage.changed', 'contact.assigned', 'member.role.changed', 'member.permissions.changed')
 		and not (e.type in ('contact.updated', 'company.updated', 'deal.updated') and e.changes is null);
 comment on view public.audit_log is
 	'What was done, by whom, from which address, with the data before and after (ADM-28, ADM-29); for owners and administrators';

@@ -200,6 +200,9 @@ create trigger normalize before insert or update on public.templates
 create trigger events after insert or update or delete on public.templates
 	for each row execute function internal.record_events('template');
 do $$ begin perform internal.tenant_table('public.templates'); end $$;
+-- Everybody deletes his own; others' only who may delete data (TPL-21).
+create policy delete_data on public.templates as restrictive for delete to authenticated
+	using (created_by = (select auth.uid()) or (select internal.must('can_delete_data')));
 
 -- ---- bot flows and their sessions -----------------------------------------------------
 
@@ -647,16 +650,18 @@ create trigger events_insert after insert on public.call_records
 	for each row execute function internal.call_events();
 do $$ begin perform internal.tenant_table('public.call_records'); end $$;
 
--- ---- more about tables that are there ---------------------------------------------------------------------
-
--- Other names of types (api.md, open points).
-comment on column public.channel_accounts.type is 'WHATSAPP_LITE, WHATSAPP_CLOUD, FB_MESSENGER, INSTAGRAM, TELEGRAM, TIKTOK, SHOPIFY_INBOX, LINKEDIN, BULK_EMAIL, BULK_EMAIL_SES, EMAIL, SMS, SHRINKIT_PUSH; compared without regard to case; also written: MESSENGER = FB_MESSENGER, N_PUSH = SHRINKIT_PUSH';
-create trigger a_fold before insert or update on public.channel_accounts
-	for each row execute function internal.fold('type MESSENGER=FB_MESSENGER N_PUSH=SHRINKIT_PUSH');
-comment on column public.messages.direction is 'INBOUND, OUTBOUND; compared without regard to case; also written: INCOMING = INBOUND, OUTGOING = OUTBOUND';
-comment on column public.messages.status is
-	'SCHEDULED, PENDING, SENDING, SENT, DELIVERED, READ, FAILED, UNKNOWN; compared without regard to case; also written: RECEIVED = DELIVERED';
-comment on column public.messages.message_type is 'text, image, video, audio, document and others';
-comment on column public.messages.sender_id is 'The user who wrote it; null for messages of customers and of the system';
+-- An event shows its record: it is for who sees that (061_access_tables has the
+-- other kinds).
+create policy resources on public.events as restrictive for select to authenticated
+	using (case record_type
+		when 'task' then (select auth.may('can_access_tasks')) and ((select auth.sees_all('tasks')) or exists (
+			select from public.tasks t where t.organization_id = events.organization_id and t.id = events.record_id))
+		when 'call_record' then (select auth.sees_all('call_records')) or exists (select from public.call_records r
+			where r.organization_id = events.organization_id and r.id = events.record_id)
+		when 'campaign' then (select auth.may('can_access_broadcast'))
+		when 'project' then (select auth.may('can_access_pm'))
+		when 'project_milestone' then (select auth.may('can_access_pm'))
+		when 'project_deliverable' then (select auth.may('can_access_pm'))
+		else true end);
 
 notify pgrst;

@@ -1,15 +1,17 @@
 -- What the functions of the inbox do, one call each: messages that were sent
--- elsewhere, messages to send, the bot's switch, recordings of calls, health.
--- Everything but the health runs with the caller's rights. Ids are made before
+-- elsewhere, messages to send, the bot's switch, recordings of calls, health;
+-- and what the API takes for channels and messages beside the stored words.
+-- Everything but the health and triggers runs with the caller's rights. Ids are made before
 -- the row, because a key that may not read messages cannot have it returned.
 
--- API-19: a key that may only read says so itself, in words.
+-- API-19: who may only read is told so in words.
 create function internal.may_send_messages() returns void
 language plpgsql stable
 as $$
 begin
-	if not coalesce((auth.claims() ->> 'can_send_messages')::boolean, true) then
-		raise exception using errcode = 'KT403', message = 'This API key may not send messages',
+	if not auth.may('can_send_messages') then
+		raise exception using errcode = 'KT403',
+			message = format('%s may not send messages', case when auth.uid() is null then 'This API key' else 'You' end),
 			hint = 'It needs the permission can_send_messages';
 	end if;
 end
@@ -281,3 +283,56 @@ grant execute on function internal.may_send_messages(), internal.channel_for(uui
 	internal.insert_message(text, text, text, text, text, jsonb, uuid),
 	internal.send_message(text, text, boolean, jsonb), internal.bot_control(uuid, boolean),
 	internal.takeover_call(uuid, uuid, timestamptz), internal.call_recorded(jsonb, jsonb) to authenticated;
+
+-- ---- words and secrets of what the inbox has ------------------------------------------------------------
+
+-- Other names of types (api.md, open points).
+comment on column public.channel_accounts.type is 'WHATSAPP_LITE, WHATSAPP_CLOUD, FB_MESSENGER, INSTAGRAM, TELEGRAM, TIKTOK, SHOPIFY_INBOX, LINKEDIN, BULK_EMAIL, BULK_EMAIL_SES, EMAIL, SMS, SHRINKIT_PUSH; compared without regard to case; also written: MESSENGER = FB_MESSENGER, N_PUSH = SHRINKIT_PUSH';
+create trigger a_fold before insert or update on public.channel_accounts
+	for each row execute function internal.fold('type MESSENGER=FB_MESSENGER N_PUSH=SHRINKIT_PUSH');
+
+-- Tokens in settings (25496): the program seals them under $sealed, with the id
+-- that they are sealed for; from here they go where nobody reads them. Plain
+-- ones never stay. The channel's row comes a moment after them.
+comment on column public.channel_accounts.settings is
+	'Of its type; tokens and secrets in it are sealed and not returned: access_token, app_secret, bot_token, secret_token, verify_token and the like';
+alter table public.channel_secrets alter constraint channel_secrets_channel_account_id_fkey deferrable initially deferred;
+create function internal.channel_settings() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+	sealed jsonb := new.settings -> '$sealed';
+	plain text;
+begin
+	new.settings := new.settings - '$sealed';
+	select k into plain from jsonb_object_keys(new.settings) k
+		where k in ('access_token', 'app_secret', 'api_key', 'appgain_api_key', 'bot_token', 'client_secret',
+			'page_access_token', 'password', 'refresh_token', 'secret_token', 'verify_token');
+	if plain is not null or sealed ->> 'id' is distinct from new.id::text and sealed is not null then
+		raise exception using errcode = 'KT400', message = format('settings.%s cannot be sealed', coalesce(plain, '$sealed')),
+			hint = 'Send it as a text, in JSON, with the id if columns are named', column = 'settings';
+	end if;
+	if sealed is not null then
+		insert into public.channel_secrets as s (organization_id, channel_account_id, name, sealed, lookup)
+			select new.organization_id, new.id, e.key, e.value ->> 'sealed', decode(e.value ->> 'lookup', 'hex')
+			from jsonb_each(sealed -> 'secrets') e
+			on conflict (organization_id, channel_account_id, name)
+			do update set sealed = excluded.sealed, lookup = excluded.lookup;
+		new.connection_state := 'Connected';
+		new.last_error := null;
+	end if;
+	if new.type = 'WHATSAPP_CLOUD' and new.settings ? 'phone_number_id' then
+		new.external_id := new.settings ->> 'phone_number_id'; -- calls of the provider name it
+	end if;
+	return new;
+end
+$$;
+create trigger settings before insert or update of settings on public.channel_accounts
+	for each row execute function internal.channel_settings();
+comment on column public.messages.direction is 'INBOUND, OUTBOUND; compared without regard to case; also written: INCOMING = INBOUND, OUTGOING = OUTBOUND';
+comment on column public.messages.status is
+	'SCHEDULED, PENDING, SENDING, SENT, DELIVERED, READ, FAILED, UNKNOWN; compared without regard to case; also written: RECEIVED = DELIVERED';
+comment on column public.messages.message_type is 'text, image, video, audio, document and others';
+comment on column public.messages.sender_id is 'The user who wrote it; null for messages of customers and of the system';
+
+notify pgrst;

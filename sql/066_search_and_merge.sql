@@ -152,19 +152,19 @@ as $$
 		where term ~ '^[+0-9 ().\-]+$' and length(n) > 3) patterns
 $$;
 
--- Whether a contact has a deal of that kind: by the type of its stage; a stage
--- that the pipeline does not know is open.
-create function internal.has_deal(org uuid, contact uuid, deal_status text) returns boolean
+-- The contacts with deals of that kind, by the type of the deal's stage; one that
+-- the pipeline does not know is open.
+create function internal.contacts_with_deals(org uuid, deal_status text) returns setof uuid
 language sql stable
 as $$
-	select exists (
-		select from public.deals d
-		left join lateral (select s ->> 'type' as type from public.pipelines p, jsonb_array_elements(p.stages) s
-			where p.organization_id = org and p.id = d.pipeline_id and s ->> 'id' = d.stage limit 1) s on true
-		where d.organization_id = org and d.contact_id = contact
-			and case deal_status when 'open' then coalesce(s.type, 'open') = 'open'
-				when 'closed' then s.type in ('won', 'lost') when 'none' then true else s.type = deal_status end)
-		<> (deal_status = 'none')
+	with stages as (
+		select p.id as pipeline, s ->> 'id' as stage, s ->> 'type' as type
+		from public.pipelines p, jsonb_array_elements(p.stages) s where p.organization_id = org)
+	select distinct d.contact_id
+	from public.deals d left join stages s on s.pipeline = d.pipeline_id and s.stage = d.stage
+	where d.organization_id = org and d.contact_id is not null
+		and case deal_status when 'open' then coalesce(s.type, 'open') = 'open'
+			when 'closed' then s.type in ('won', 'lost') when 'none' then true else s.type = deal_status end
 $$;
 
 -- Runs as the owner for the sake of the indexes (015); gives ids alone.
@@ -180,7 +180,8 @@ begin
 	if term is null then
 		return query select c.id from public.contacts c
 			where c.organization_id = org and (with_tags = '{}' or c.tags && with_tags)
-				and (deal_status is null or internal.has_deal(org, c.id, deal_status))
+				and (deal_status is null
+					or (c.id in (select internal.contacts_with_deals(org, deal_status))) <> (deal_status = 'none'))
 			order by c.created_at desc, c.id desc limit most;
 		return;
 	end if;
@@ -191,7 +192,8 @@ begin
 			union
 			select k.id, k.tags from public.contacts k where k.organization_id = org and k.company_id = any (employers)) c
 		where (with_tags = '{}' or c.tags && with_tags)
-			and (deal_status is null or internal.has_deal(org, c.id, deal_status))
+			and (deal_status is null
+				or (c.id in (select internal.contacts_with_deals(org, deal_status))) <> (deal_status = 'none'))
 		limit most;
 end
 $$;
@@ -204,7 +206,7 @@ as $$
 declare
 	org uuid := auth.org();
 	code text := internal.country_code(in_country);
-	patterns text[] := coalesce(internal.search_patterns(term), '{%}');
+	patterns text[] := case when term is null then '{%}' else internal.search_patterns(term) end;
 begin
 	return query select c.id from public.companies c
 		where c.organization_id = org and c.search_text like any (patterns)
@@ -456,6 +458,7 @@ begin
 		k.description := coalesce(k.description, d.description);
 		k.tags := internal.united(k.tags, d.tags);
 		k.custom_fields := d.custom_fields || k.custom_fields;
+		k.owner_id := coalesce(k.owner_id, d.owner_id);
 		n := n + 1;
 	end loop;
 	delete from public.companies c where c.organization_id = org and c.id = any (others);
@@ -466,7 +469,7 @@ begin
 	update public.companies set domain = k.domain, website = k.website, industry = k.industry, street = k.street,
 			city = k.city, state = k.state, postal_code = k.postal_code, country = k.country, phones = k.phones,
 			emails = k.emails, employee_count = k.employee_count, annual_revenue = k.annual_revenue,
-			description = k.description, tags = k.tags, custom_fields = k.custom_fields
+			description = k.description, tags = k.tags, custom_fields = k.custom_fields, owner_id = k.owner_id
 		where organization_id = org and id = keep;
 	if not found then
 		perform internal.merge_refused('company');

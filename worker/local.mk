@@ -1,9 +1,11 @@
 pkglibexec_PROGRAMS += worker/kontor-worker
 worker_kontor_worker_SOURCES = \
 	worker/booking_mail.c \
+	worker/import.c \
 	worker/mail.c \
 	worker/main.c \
 	worker/messages.c \
+	worker/oidc.c \
 	worker/table.c \
 	worker/takeover.c \
 	worker/webhook.c \

@@ -1,12 +1,15 @@
 /*
  * Mail through the installation's relay. The payload:
  * {to, subject, text, html, ics, ics_method, reply_to}; `to` is one address or
- * a list, ics_method REQUEST or CANCEL.
+ * a list, ics_method REQUEST or CANCEL. Or {sealed}: the same under the master
+ * key, for mails that carry what opens an account.
  */
 #include "worker/worker.h"
 
 #include "base/conf.h"
+#include "crypto/crypto.h"
 #include "http/metrics.h"
+#include "signin/signin.h"
 #include "mail/mail.h"
 
 #include <jansson.h>
@@ -102,14 +105,34 @@ static enum status request(struct job *j, const json_t *payload, struct net_requ
 	return st ? st : mail_smtp_request(&server, &m, SV_NONE, buf_sv(bytes), out, j->arena, e);
 }
 
+static json_t *load(struct job *j, struct sv json)
+{
+	json_t *o = json_loadb(json.p, json.n, 0, NULL);
+
+	arena_cleanup(j->arena, json_free_ref, o);
+	return o;
+}
+
+static json_t *payload_of(struct job *j)
+{
+	json_t *payload = load(j, j->payload);
+	struct sv sealed = text(payload, "sealed"), opened;
+
+	if (!sealed.n)
+		return payload;
+	opened = crypto_open(j->arena, SV(LETTER_CONTEXT), sealed);
+	return opened.n ? load(j, opened) : NULL;
+}
+
 void mail_start(struct job *j)
 {
-	json_t *payload = json_loadb(j->payload.p, j->payload.n, 0, NULL);
+	json_t *payload = payload_of(j);
 	struct net_request r = { 0 };
 	struct err e = { 0 };
 
-	arena_cleanup(j->arena, json_free_ref, payload);
-	if (!request(j, payload, &r, &e))
+	if (!payload)
+		job_fail(j, SV("The mail was sealed with another key"), -1);
+	else if (!request(j, payload, &r, &e))
 		net_start(worker_of(j)->net, &r, sent, j);
 	else if (e.status == ST_UNAVAILABLE) /* no relay is set: the mail waits for one */
 		job_postpone(j, err_message(&e), 300000);

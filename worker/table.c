@@ -11,6 +11,11 @@
 
 /* In the order of importance: a turn begins the upper ones first. */
 static struct job_handler handlers[] = {
+	{ .kind = "oidc", /* somebody waits before his browser */
+	  .start = oidc_start,
+	  .room = 32,
+	  .lane_room = 32,
+	  .retry = { STEPS(1, 2, 4) } },
 	{ .kind = "inbound",
 	  .start = message_start,
 	  .room = 100,
@@ -26,6 +31,11 @@ static struct job_handler handlers[] = {
 	  .room = 8,
 	  .lane_room = 8,
 	  .retry = { STEPS(2, 10, 60) } },
+	{ .kind = "import",
+	  .start = import_start,
+	  .room = 2,
+	  .lane_room = 1,
+	  .retry = { STEPS(5, 30, 300) } },
 	{ .kind = "booking_mail",
 	  .start = booking_mail_start,
 	  .room = 16,

@@ -6,7 +6,9 @@
  * messages.c  inbound, send_message, fetch_media: tasks of lib/channel
  * webhook.c   deliveries to endpoints
  * takeover.c  tells a channel's own bot that a person has taken over
+ * import.c    imports whose request is over
  * mail.c      mail through the installation's relay
+ * oidc.c      what sign-in at a provider asks of it
  * booking_mail.c  writes the mails about a booking
  *
  * SQL is short and synchronous on one connection; everything that waits for
@@ -38,7 +40,9 @@ const struct job_handler *worker_handlers(size_t *n);
 void message_start(struct job *j);
 void webhook_start_all(struct job *const *jobs, size_t n);
 void takeover_start(struct job *j);
+void import_start(struct job *j);
 void mail_start(struct job *j);
+void oidc_start(struct job *j);
 void booking_mail_start(struct job *j);
 
 #endif

@@ -1,4 +1,5 @@
 /* kontor-api: /rest/v1, /functions/v1, /auth/v1, /api/v1, /external/v1. */
+#include "fcgi/api/auth/auth.h"
 #include "fcgi/api/crm/crm.h"
 #include "fcgi/api/routes.h"
 
@@ -7,6 +8,8 @@ static void error(struct http_request *rq, struct http_response *rs, const struc
 {
 	if (sv_starts(rq->path, SV("/api/v1/")))
 		crm_error(rs, e);
+	else if (sv_starts(rq->path, SV("/auth/v1/")))
+		auth_error(rq, rs, e);
 	else
 		http_error_json(rq, rs, e);
 }

@@ -17,9 +17,15 @@ extern const struct http_route api_routes[];
 #define RECORDING_FORM_MAX (51 * 1024 * 1024)
 /* Rows in bulk: of tables, imports, batches. */
 #define ROWS_MAX (10 * 1024 * 1024)
+/* Files of rows, as text within JSON. */
+#define IMPORT_MAX (32 * 1024 * 1024)
 
 /* rest.c */
 http_handler rest_table, rest_proxy;
+/* channel_settings.c: seals the secrets in a body that is about to be written
+ * to channel_accounts; leaves every other request alone. */
+enum status channel_settings_seal(struct http_request *rq, struct sv target,
+				  struct err *e) WARN_UNUSED;
 /* health.c */
 http_handler health_live, health_ready, health_metrics;
 

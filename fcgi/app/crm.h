@@ -122,6 +122,7 @@ struct form {
 	struct http_request *rq;
 	struct tmpl_value *values; /* `form` of the page */
 	struct tmpl_value *errors; /* `errors` of the page: field to message */
+	struct sv custom;          /* what form_custom read */
 	int wrong;
 };
 
@@ -140,8 +141,17 @@ struct sv form_date(struct form *f, const char *name);
 struct sv form_lines(struct form *f, const char *name);
 /* The comma-separated words of a field, as a JSON array. */
 struct sv form_words(struct form *f, const char *name);
-/* custom_key / custom_value pairs as a JSON object; shown again as `custom`. */
+/* Inputs of defined custom fields and custom_key / custom_value pairs as a JSON
+ * object, for internal.custom_merged. */
 struct sv form_custom(struct form *f);
+/* The statement that reads what app/field_custom shows, with values as they
+ * were sent (f), else of the record, else none. Page value `custom`. */
+#define CUSTOM_OF(table)                                                                       \
+	"select internal.custom_form($1, x.v) as fields, internal.custom_free($1, x.v) as free" \
+	" from (select coalesce($2::jsonb, (select r.custom_fields from " table " r"            \
+	"	where r.id = $3::uuid), '{}') as v) x"
+int custom_add(struct db_batch *b, const char *entity, const char *values_sql, struct sv id,
+	       const struct form *f);
 void form_error(struct form *f, const char *field, struct sv message);
 /* What the database refused becomes a message beside its field. False when the
  * error is none that the user can mend in this form. */

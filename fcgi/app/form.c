@@ -171,45 +171,111 @@ static struct sv as_key(struct arena *a, struct sv label)
 	return sv_make(out, label.n);
 }
 
-static void add_pair(struct form *f, struct tmpl_value *shown, struct buf *json, struct sv label,
-		     struct sv value)
-{
-	struct tmpl_value *one = tmpl_push_map(shown);
-	struct sv key = as_key(f->rq->arena, label);
+/* One value under construction: inputs of the same field follow each other. */
+struct custom {
+	struct buf json;
+	struct sv key;    /* of the field being read; absent between fields */
+	struct buf value; /* its text, or the elements of its list */
+	bool list;
+};
 
-	tmpl_set_text(one, "key", label);
-	tmpl_set_text(one, "value", value);
-	if (!is_key(key)) {
-		form_error(f, "custom_fields",
-			   SV("A field's name has letters, digits and underscores, at most 64"));
+static void custom_flush(struct custom *c)
+{
+	if (!sv_present(c->key))
 		return;
+	buf_addc(&c->json, c->json.n ? ',' : '{');
+	buf_json(&c->json, c->key);
+	buf_addc(&c->json, ':');
+	if (c->list) {
+		buf_addc(&c->json, '[');
+		buf_add(&c->json, buf_sv(&c->value));
+		buf_addc(&c->json, ']');
+	} else {
+		buf_json(&c->json, buf_sv(&c->value));
 	}
-	buf_addc(json, json->n ? ',' : '{');
-	buf_json(json, key);
-	buf_addc(json, ':');
-	buf_json(json, value);
+	c->key = SV_NONE;
+	c->value.n = 0;
 }
 
-/* Keys and values come in turn, as the rows of the form stand. */
+static void custom_begin(struct custom *c, struct sv key, bool list)
+{
+	if (sv_present(c->key) && sv_eq(c->key, key) && c->list == list)
+		return;
+	custom_flush(c);
+	c->key = key;
+	c->list = list;
+}
+
+/* Inputs of defined fields: cf.KEY; cfm.KEY for each chosen one of several;
+ * cfc.KEY is the currency behind an amount. False: it is another input. */
+static bool read_defined(struct custom *c, struct sv name, struct sv value)
+{
+	if (sv_starts(name, SV("cf."))) {
+		custom_begin(c, sv_skip(name, 3), false);
+		c->value.n = 0;
+		buf_add(&c->value, value);
+	} else if (sv_starts(name, SV("cfm."))) {
+		custom_begin(c, sv_skip(name, 4), true);
+		if (value.n) {
+			if (c->value.n)
+				buf_addc(&c->value, ',');
+			buf_json(&c->value, value);
+		}
+	} else if (sv_starts(name, SV("cfc."))) {
+		if (value.n && c->value.n) {
+			buf_addc(&c->value, ' ');
+			buf_add(&c->value, value);
+		}
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void read_free(struct form *f, struct custom *c, struct sv label, struct sv value)
+{
+	struct sv key = as_key(f->rq->arena, label);
+
+	if (!is_key(key))
+		form_error(f, "custom_fields",
+			   SV("A field's name has letters, digits and underscores, at most 64"));
+	custom_begin(c, key, false);
+	buf_add(&c->value, value);
+	custom_flush(c);
+}
+
+/* Keys and values of the others come in turn, as the rows of the form stand. */
 struct sv form_custom(struct form *f)
 {
 	const struct http_pairs *all = http_form_all(f->rq);
-	struct tmpl_value *shown = tmpl_set_list(f->values, "custom");
+	struct custom c = { .json = BUF_INIT, .value = BUF_INIT };
 	struct sv key = SV_NONE;
-	buf_auto struct buf json = BUF_INIT;
 
 	for (size_t i = 0; i < all->n; i++) {
-		struct sv value = sv_trim(all->v[i].value);
+		struct sv name = all->v[i].name, value = sv_trim(all->v[i].value);
 
-		if (sv_eq(all->v[i].name, SV("custom_key")))
+		if (sv_eq(name, SV("custom_key")))
 			key = value;
-		else if (sv_eq(all->v[i].name, SV("custom_value")) && key.n)
-			add_pair(f, shown, &json, key, value);
+		else if (sv_eq(name, SV("custom_value")) && key.n)
+			read_free(f, &c, key, value);
+		else if (!read_defined(&c, name, value))
+			custom_flush(&c);
 	}
-	if (!json.n)
-		return SV("{}");
-	buf_addc(&json, '}');
-	return arena_sv(f->rq->arena, buf_sv(&json));
+	custom_flush(&c);
+	f->custom = SV("{}");
+	if (c.json.n) {
+		buf_addc(&c.json, '}');
+		f->custom = arena_sv(f->rq->arena, buf_sv(&c.json));
+	}
+	buf_release(&c.json);
+	buf_release(&c.value);
+	return f->custom;
+}
+
+int custom_add(struct db_batch *b, const char *entity, const char *values_sql, struct sv id,
+	       const struct form *f)
+{
+	return db_add(b, values_sql, DB_C(entity), DB_S(f ? f->custom : SV_NONE), DB_OPT(id));
 }
 
 /* ---- what the database refused ----------------------------------------------------- */
@@ -262,6 +328,11 @@ static const struct {
 	{ "pipelines_name_check", "name", "1 to 100 characters" },
 	{ "webhook_configurations_url_check", "url", "This is not an http(s) address" },
 	{ "webhook_configurations_events_check", "events", "Choose at least one event" },
+	{ "custom_field_definitions_label_check", "label", "1 to 100 characters" },
+	{ "custom_field_definitions_key_key", "label",
+	  "There is a field of this name already, maybe a hidden one" },
+	{ "custom_field_definitions_key_check", "key", "Letters, digits and underscores, at most 64" },
+	{ "custom_field_definitions_options_check", "options", "At most 200 options" },
 	{ "api_keys_name_check", "name", "1 to 100 characters" },
 	{ "profiles_username_key", "username", "Somebody else has this name" },
 	{ "profiles_first_name_check", "first_name", "At most 100 characters" },
@@ -280,7 +351,11 @@ bool form_refused(struct form *f, const struct db_batch *b, const struct err *e)
 			return true;
 		}
 	}
-	form_error(f, e->field.n ? arena_dup(f->rq->arena, e->field) : "form", err_message(e));
+	if (sv_starts(e->field, SV("custom_fields.")))
+		form_error(f, "custom_fields", err_message(e));
+	else
+		form_error(f, e->field.n ? arena_dup(f->rq->arena, e->field) : "form",
+			   err_message(e));
 	if (e->hint.n)
 		tmpl_set_text(f->errors, "hint", e->hint);
 	return true;

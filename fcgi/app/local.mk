@@ -21,11 +21,13 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/contact.c \
 	fcgi/app/pages/contact_form.c \
 	fcgi/app/pages/contacts.c \
+	fcgi/app/pages/custom_fields.c \
 	fcgi/app/pages/deal.c \
 	fcgi/app/pages/deal_form.c \
 	fcgi/app/pages/deal_move.c \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
 	fcgi/app/pages/files.c \
+	fcgi/app/pages/history.c \
 	fcgi/app/pages/home.c \
 	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
 	fcgi/app/pages/inbox_post.c \

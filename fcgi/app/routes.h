@@ -70,7 +70,7 @@ http_handler pipeline_delete;
 http_handler settings_page, profile_page, profile_save;
 http_handler keys_page, key_create, key_edit, key_save, key_revoke;
 /* pages/custom_fields.c, audit.c, access.c, history.c */
-http_handler fields_page, field_new, field_create, field_edit, field_save, field_hide;
+http_handler fields_page, field_new, field_create, field_edit, field_save, field_hide, lookup_options;
 http_handler audit_page, audit_export;
 http_handler sessions_page, session_end;
 http_handler addresses_page, address_add, address_remove, address_keys;

@@ -1,6 +1,7 @@
 /*
  * The job "fetch_media": a customer's file comes from the provider into our
- * own store (MSG-56), since the provider's address expires.
+ * own store (MSG-56), since the provider's address expires. So does the file
+ * of a message to send that was named by its address; the message waits.
  */
 #include "channel/internal.h"
 
@@ -12,12 +13,35 @@
 
 static const char load_sql[] =
 	"select x.kind, x.provider_media_id, x.name, x.content_type,"
+	" m.direction = 'OUTBOUND' as by_address,"
 	CHANNEL_ACCOUNT_COLUMNS
 	"from message_attachments x"
 	" join messages m on m.organization_id = x.organization_id and m.id = x.message_id"
 	" join channel_accounts a"
 	"  on a.organization_id = m.organization_id and a.id = m.channel_account_id"
 	" where x.id = $1 and x.state = 'waiting'";
+
+/* A channel_fetch_fn for what lies anywhere: the id is the address. */
+static enum channel_next fetch_address(struct channel_media *m, const struct net_response *r,
+				       struct net_request *out, struct channel_failure *f)
+{
+	if (!r) {
+		channel_get(m->arena, out, m->id, SV_NONE);
+		return CHANNEL_CALL;
+	}
+	if (r->error == NET_REFUSED || r->error == NET_BAD_REQUEST)
+		return channel_fail(f, CHANNEL_PERMANENT, SV("file"),
+				    SV("The file's address cannot be called"));
+	if (channel_net_failed(m->arena, r, false, f))
+		return CHANNEL_DEAD;
+	if (r->status == 200) {
+		m->data = r->body;
+		return CHANNEL_DONE;
+	}
+	return channel_fail(f, r->status >= 500 ? CHANNEL_TEMPORARY : CHANNEL_PERMANENT, SV("file"),
+			    sv_from(arena_printf(m->arena, "The file's address answered %d",
+						 r->status)));
+}
 
 static enum status load(struct channel_task *t, bool *waits, struct err *e)
 {
@@ -32,6 +56,9 @@ static enum status load(struct channel_task *t, bool *waits, struct err *e)
 	if (*waits && !channel_task_account(t, b, row))
 		return err_set(e, t->job.arena, ST_BAD_INPUT,
 			       "There is no channel of that type here");
+	if (*waits)
+		t->fetch = sv_eq(db_first(b, row, "by_address"), SV("t")) ?
+				   fetch_address : t->account.channel->fetch;
 	t->media_kind = db_first(b, row, "kind");
 	t->media = (struct channel_media){ .arena = t->job.arena,
 					   .account = &t->account,
@@ -151,7 +178,7 @@ enum channel_next channel_fetch_step(struct channel_task *t, const struct net_re
 		return channel_db_failed(t, &e, out);
 	if (!r && !waits)
 		return CHANNEL_DONE;
-	next = t->account.channel->fetch(&t->media, r, &out->request, &f);
+	next = t->fetch(&t->media, r, &out->request, &f);
 	out->request.lane = t->account.id;
 	out->request.total_ms = DOWNLOAD_MS;
 	out->request.max_body = (size_t)conf_int(CONF_upload_max);

@@ -24,6 +24,7 @@ struct channel_task {
 	json_t *sent;        /* provider ids of the parts that are out */
 	struct sv *contents; /* of the parts' files: their SHA-256 */
 	struct channel_media media;
+	channel_fetch_fn *fetch; /* by which media comes */
 	struct sv media_kind;
 };
 

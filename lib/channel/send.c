@@ -35,6 +35,8 @@ static const char load_sql[] =
 	" (select extract(epoch from now() - max(w.last_inbound_at))::bigint"
 	"  from conversations w where w.organization_id = m.organization_id"
 	"  and w.contact_id = m.contact_id and w.channel_account_id = a.id) since_inbound,"
+	" (select string_agg(distinct x.state, ' ' order by x.state) from message_attachments x"
+	"  where x.organization_id = m.organization_id and x.message_id = m.id) file_states,"
 	" (select r.external_id from messages r where r.organization_id = m.organization_id"
 	"  and r.id = m.reply_to_id and r.channel_account_id = a.id) reply_to,"
 	CHANNEL_ACCOUNT_COLUMNS
@@ -58,9 +60,12 @@ static enum status load(struct channel_task *t, struct draft *d, struct err *e)
 
 	db_as_system(b, t->job.organization_id);
 	claim = db_add(b,
-		       "update messages set status = 'SENDING', error = null, error_code = null "
+		       "update messages m set status = 'SENDING', error = null, error_code = null "
 		       "where id = $1 and direction = 'OUTBOUND' and (status = 'PENDING' "
-		       " or (status = 'SCHEDULED' and coalesce(scheduled_at, now()) <= now()))",
+		       " or (status = 'SCHEDULED' and coalesce(scheduled_at, now()) <= now())) "
+		       "and not exists (select from message_attachments x"
+		       " where x.organization_id = m.organization_id and x.message_id = m.id"
+		       " and x.state = 'waiting')",
 		       DB_S(t->id));
 	d->message = db_add(b, load_sql, DB_S(t->id));
 	d->files = db_add(b, files_sql, DB_S(t->id));
@@ -230,6 +235,9 @@ static struct sv objection(const struct channel_task *t, const struct draft *d, 
 	if (t->account.sealed)
 		return SV(
 			"The channel's secrets cannot be opened. Enter them anew in its settings");
+	*code = SV("file");
+	if (sv_find(db_first(d->b, d->message, "file_states"), SV("failed")) >= 0)
+		return SV("A file of the message could not be fetched from its address");
 	*code = SV("content");
 	if (template && !(c->caps & CHANNEL_CAN_TEMPLATE))
 		return SV("This channel has no templates");
@@ -331,6 +339,8 @@ static enum channel_next begin(struct channel_task *t, struct channel_step *out)
 		return channel_db_failed(t, &e, out);
 	if (d.claimed)
 		return prepare(t, &d, out);
+	if (sv_find(db_first(d.b, d.message, "file_states"), SV("waiting")) >= 0)
+		return channel_later(out, 1, SV("A file of the message is on its way"));
 	if (sv_eq(db_first(d.b, d.message, "status"), SV("SENDING"))) {
 		t->sent = channel_json_keep(t->job.arena, json_array());
 		return end(t,

@@ -1,6 +1,11 @@
 lib_libkontor_a_SOURCES += \
 	lib/crm/booking.c lib/crm/booking.h \
-	lib/crm/identity.c lib/crm/identity.h
+	lib/crm/csv.c lib/crm/csv.h \
+	lib/crm/identity.c lib/crm/identity.h \
+	lib/crm/import.c lib/crm/import.h lib/crm/import_columns.def
 
 check_PROGRAMS += t/unit/test_identity
 t_unit_test_identity_SOURCES = t/unit/test_identity.c
+
+check_PROGRAMS += t/unit/test_csv
+t_unit_test_csv_SOURCES = t/unit/test_csv.c

@@ -67,4 +67,14 @@ struct sv crypto_jwt_open(struct arena *a, struct sv token, bool *expired);
 struct sv crypto_jwt_verify(struct arena *a, struct sv key, struct sv token, int64_t now_s,
 			    bool *expired);
 
+/*
+ * Time-based one-time passwords (RFC 6238): SHA-1, 30 seconds, six digits, which
+ * every authenticator app knows. A secret is raw bytes; base32 is its text form.
+ */
+struct sv crypto_base32(struct arena *a, struct sv data); /* no padding */
+struct sv crypto_totp(struct arena *a, struct sv secret, int64_t step);
+/* The step whose code this is, now or one step off; -1 when it is none. The
+ * caller remembers the step, so that a code works once. */
+int64_t crypto_totp_check(struct arena *a, struct sv secret, struct sv code, int64_t now_s);
+
 #endif

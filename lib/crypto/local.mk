@@ -6,7 +6,8 @@ lib_libkontor_a_SOURCES += \
 	lib/crypto/keys.c lib/crypto/keys.h \
 	lib/crypto/password.c \
 	lib/crypto/seal.c \
-	lib/crypto/text.c
+	lib/crypto/text.c \
+	lib/crypto/totp.c
 
 check_PROGRAMS += t/unit/test_crypto
 t_unit_test_crypto_SOURCES = t/unit/test_crypto.c

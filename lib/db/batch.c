@@ -142,7 +142,9 @@ void db_remote(struct db_batch *b, struct sv addr)
 }
 
 /* The address first: what judges the credential may ask for it. */
-#define AS(call) "select set_config('kontor.addr', coalesce($1, ''), true), set_config('role', " call ", true)"
+#define AS(call)                                                 \
+	"select set_config('kontor.addr', coalesce($1, ''), true)," \
+	" set_config('role', " call ", true)"
 
 void db_as_session(struct db_batch *b, struct sv session_token)
 {

@@ -22,20 +22,35 @@ static void add_field(struct buf *b, const struct err *e, struct sv message)
 	buf_addc(b, '}');
 }
 
+/* API-64: what it was stands in the log alone. */
+static void add_our_fault(const struct http_request *rq, struct buf *b)
+{
+	buf_json_key(b, "details");
+	buf_json(b, sv_from(arena_printf(rq->arena, "The server's log has the cause under request %.*s",
+					 SV_ARG(rq->request_id))));
+}
+
+/* Of an access token it is said what is wrong with it (API-59). */
+static bool plain_401(const struct http_request *rq)
+{
+	return rq->route && rq->route->flags & HTTP_PLAIN_401 &&
+	       (rq->api_key.n || !rq->bearer.n);
+}
+
 void http_error_json(struct http_request *rq, struct http_response *rs, const struct err *e)
 {
 	struct sv message = err_message(e), shown = message;
 	struct buf *b = &rs->body;
 	bool field = e->field.n && !e->details.n;
 
-	(void)rq;
 	/* API-60: the text is general, details name the field and its fault. */
 	if (field && e->status == ST_UNPROCESSABLE)
 		shown = sv_from(status_text(e->status));
 	rs->status = e->http ? e->http : status_http(e->status);
 	http_content_type(rs, "application/json; charset=utf-8");
 	buf_addc(b, '{');
-	add_text(b, "error", shown, status_text(e->status));
+	add_text(b, "error", rs->status == 401 && plain_401(rq) ? SV("Unauthorized") : shown,
+		 status_text(e->status));
 	add_text(b, "message", shown, status_text(e->status));
 	add_text(b, "code", err_code(e), status_code(e->status));
 	if (field)
@@ -44,6 +59,8 @@ void http_error_json(struct http_request *rq, struct http_response *rs, const st
 		add_json(b, "details", e->details);
 	else if (e->details.n)
 		add_text(b, "details", e->details, "");
+	else if (e->status == ST_INTERNAL)
+		add_our_fault(rq, b);
 	if (e->hint.n)
 		add_text(b, "hint", e->hint, "");
 	buf_addc(b, '}');

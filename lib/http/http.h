@@ -51,7 +51,10 @@ enum http_flags {
 	HTTP_JSON_ERR = 2, /* errors as JSON though the program serves pages */
 	/* Pages of any origin may call; always so with HTTP_API_KEY and
 	 * HTTP_BEARER and HTTP_CRM_KEY, whose credentials a browser never adds by itself. */
-	HTTP_CORS = 4
+	HTTP_CORS = 4,
+	/* A key that is missing or wrong is "error": "Unauthorized" (CON-69);
+	 * "message" says more. */
+	HTTP_PLAIN_401 = 8
 };
 
 /* What a route's callers are counted by; web/ knows who they are. */
@@ -140,6 +143,9 @@ struct http_route {
 	unsigned flags;  /* enum http_flags */
 	size_t body_max; /* bytes; 0 = 1 MiB; more is 413 before the handler runs */
 	enum http_rate rate;
+	/* What a signed-in person has to be allowed to enter (auth.enter); web/
+	 * asks for it in the batch of the request. NULL: nothing. */
+	const char *area;
 };
 
 /* How a program answers errors; rs is empty when it is called. */

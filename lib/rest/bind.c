@@ -44,8 +44,9 @@ static const char *listed(struct arena *a, const char *names)
 	struct buf b buf_auto = BUF_INIT;
 
 	while (sv_present(list)) {
-		buf_add(&b, b.n ? SV(", ") : SV(""));
-		buf_add(&b, sv_trim(sv_cut(&list, ',')));
+		struct sv name = sv_trim(sv_cut(&list, ',')); /* SV_ARG reads it twice */
+
+		buf_addf(&b, "%s%.*s", b.n ? ", " : "", SV_ARG(name));
 	}
 	return arena_dup(a, buf_sv(&b));
 }
@@ -61,8 +62,8 @@ enum status bind_schema(struct tree *t)
 	}
 	if (exposed(t, t->schema_name))
 		return ST_OK;
-	bind_fail(t, ST_NOT_ACCEPTABLE, SV("PGRST106"),
-		  "Invalid schema: %.*s", SV_ARG(t->schema_name));
+	bind_fail(t, ST_NOT_ACCEPTABLE, SV("PGRST106"), "Invalid schema: %.*s",
+		  SV_ARG(t->schema_name));
 	t->e->hint = sv_from(arena_printf(t->arena, "Only the following schemas are exposed: %s",
 					  listed(t->arena, t->options->schemas)));
 	return t->e->status;
@@ -274,7 +275,8 @@ static enum status bind_cast(struct tree *t, struct sv name)
 
 	for (size_t i = 0; i < name.n && !fits; i++) {
 		unsigned char c = (unsigned char)name.p[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c > 127;
+		bool letter =
+			(c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c > 127;
 
 		if (!letter && (i == 0 || ((c < '0' || c > '9') && c != ' ')))
 			break;

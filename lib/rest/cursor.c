@@ -60,8 +60,8 @@ enum status cursor_unexpected(struct cursor *c, const char *expecting)
 						     c->words ? "\"" : "'", (int)n, rest.p,
 						     c->words ? "\"" : "'", expecting));
 	else
-		t->e->details = sv_from(arena_printf(
-			t->arena, "unexpected end of input expecting %s", expecting));
+		t->e->details = sv_from(
+			arena_printf(t->arena, "unexpected end of input expecting %s", expecting));
 	return t->e->status;
 }
 

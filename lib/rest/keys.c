@@ -53,8 +53,7 @@ static const char computed_sql[] =
 	" and n.nspname not in ('pg_catalog', 'information_schema')"
 	" order by (n.nspname = any(regexp_split_to_array($1, ' *, *'))) desc, p.proname, p.oid";
 
-struct load_keys load_keys_ask(struct db_batch *b, const char *schemas,
-			       const char *extra_schemas)
+struct load_keys load_keys_ask(struct db_batch *b, const char *schemas, const char *extra_schemas)
 {
 	struct load_keys k;
 
@@ -111,7 +110,7 @@ static void read_entry(struct origins *o, unsigned view, struct sv entry)
 	new.column = (int)value_of(entry, SV(" :resno "));
 	new.table = (unsigned)value_of(entry, SV(" :resorigtbl "));
 	new.source = (int)value_of(entry, SV(" :resorigcol "));
-	if (new.table && new.source > 0)
+	if (new.table &&new.source > 0)
 		add_origin(o, new);
 }
 
@@ -268,8 +267,7 @@ static void add_foreign(struct rest_schema *s, const struct origins *o, const st
 	for (size_t i = 0; i < from.n; i++)
 		for (size_t j = 0; j < to.n; j++)
 			rest_schema_relate(s, cell(r, 1), from.v[i].table, from.v[i].columns,
-					   to.v[j].table, to.v[j].columns, near.n,
-					   flag(r, 6));
+					   to.v[j].table, to.v[j].columns, near.n, flag(r, 6));
 }
 
 /* A view that shows several tables' keys has all of their columns. */

@@ -290,5 +290,5 @@ enum status parse_logic(struct tree *t, struct level *l, bool negate, bool any, 
 	if (logic_group(&c, k, any))
 		return t->e->status;
 	return c.at < c.text.n && !t->options->strict ? cursor_unexpected(&c, "end of input")
-						       : ST_OK;
+						      : ST_OK;
 }

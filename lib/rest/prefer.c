@@ -150,4 +150,7 @@ void prefer_apply(const struct tree *t, struct rest_plan *plan)
 		    sv_from(arena_printf(t->arena, "%lld", (long long)p->max_affected)));
 	plan->applied = arena_sv(t->arena, buf_sv(&b));
 	plan->timezone = p->timezone;
+	/* The planner is only asked about what is read. */
+	if (t->planned && (t->function || is_write(t)))
+		plan->counted = false;
 }

@@ -84,8 +84,7 @@ enum status level_missing(struct tree *t, struct sv name)
 
 		if (!l->alias.n || !sv_eq(l->name, name))
 			continue;
-		t->e->details =
-			SV("Target names are not allowed in filters if they have an alias");
+		t->e->details = SV("Target names are not allowed in filters if they have an alias");
 		t->e->hint = sv_from(arena_printf(
 			t->arena, "Change '%.*s' to '%.*s' in filters, orders or limits.",
 			SV_ARG(name), SV_ARG(l->alias)));

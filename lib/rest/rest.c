@@ -231,8 +231,12 @@ static void ask_all(const struct rest *r, const struct rest_plan *p, bool stream
 static enum status answer(struct rest *r, const struct rest_input *in, struct stream *s,
 			  bool streams, struct db_batch *b, struct err *e)
 {
-	if (in->flags & REST_ROLLBACK)
+	if (in->flags & REST_ROLLBACK) {
+		/* What a commit would refuse is refused all the same. */
+		if (in->method != HTTP_GET)
+			db_add(b, "set constraints all immediate");
 		db_rollback(b);
+	}
 	if (streams)
 		db_stream(b, s->asked->main, stream_row, s);
 	if (db_run(b, e)) {

@@ -22,6 +22,7 @@
  *                                       writes, never selected or compared
  *   "compared without regard to case"   eq and in also match the value in
  *                                       upper and in lower case
+ *   "also written: A = B, C = D"        of such a column: A also means B
  */
 #ifndef REST_REST_H
 #define REST_REST_H

@@ -576,7 +576,7 @@ static void add_counted(struct tree *t, struct sql *q, struct rest_plan *plan)
 
 static void call_rows(struct tree *t, struct sql *q, struct rest_plan *plan)
 {
-	bool count = t->counted && t->function->set;
+	bool count = t->counted && !t->planned && t->function->set;
 
 	plan->limit = bounded(t, t->root->limit);
 	plan->offset = t->root->offset;

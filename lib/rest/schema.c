@@ -117,6 +117,22 @@ void rest_column_comment(struct rest_column *c, struct sv comment)
 	c->any_case = sv_find(comment, SV("compared without regard to case")) >= 0;
 }
 
+struct sv rest_column_word(const struct rest_column *c, struct sv said)
+{
+	static const struct sv begin = { "also written: ", 14 };
+	ptrdiff_t at = sv_find(c->comment, begin);
+	struct sv rest = at < 0 ? SV_NONE : sv_skip(c->comment, (size_t)at + begin.n);
+	struct sv pairs = sv_cut(&rest, ';');
+
+	while (sv_present(pairs)) {
+		struct sv word = sv_cut(&pairs, ','), name = sv_trim(sv_cut(&word, '='));
+
+		if (sv_ieq(name, said))
+			return sv_trim(word);
+	}
+	return SV_NONE;
+}
+
 static size_t count_names(struct sv names)
 {
 	size_t n = 0;

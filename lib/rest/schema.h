@@ -122,6 +122,8 @@ struct rest_column *rest_schema_column(struct rest_schema *s, struct rest_table 
 				       struct sv type, unsigned oid, char category);
 /* Reads the markers of rest.h. */
 void rest_column_comment(struct rest_column *c, struct sv comment);
+/* The stored word that a comment has `said` as another name of; SV_NONE: of none. */
+struct sv rest_column_word(const struct rest_column *c, struct sv said);
 /* The names are comma-separated; false when one of them does not exist. */
 bool rest_schema_primary(struct rest_schema *s, struct rest_table *t, struct sv columns);
 bool rest_schema_key(struct rest_schema *s, struct sv name, struct rest_table *from,
@@ -170,6 +172,7 @@ struct sv rest_quoted(struct arena *a, struct sv name);
 /* Catalogue to schema: one trip. */
 struct db;
 enum status rest_load(struct db *db, const char *schemas, const char *extra_schemas,
-		      const char *role, struct arena *a, struct rest_schema **out, struct err *e) WARN_UNUSED;
+		      const char *role, struct arena *a, struct rest_schema **out,
+			  struct err *e) WARN_UNUSED;
 
 #endif

@@ -6,8 +6,8 @@
 #include <string.h>
 
 static const struct aggregate aggregates[] = {
-	{ { "sum", 3 }, "sum(" },     { { "avg", 3 }, "avg(" }, { { "min", 3 }, "min(" },
-	{ { "max", 3 }, "max(" },     { { "count", 5 }, "count(" },
+	{ { "sum", 3 }, "sum(" }, { { "avg", 3 }, "avg(" },	{ { "min", 3 }, "min(" },
+	{ { "max", 3 }, "max(" }, { { "count", 5 }, "count(" },
 };
 
 const struct aggregate *aggregate_count(void)

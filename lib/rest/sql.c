@@ -207,7 +207,7 @@ static void add_as(struct sql *q, struct sv name)
 /* The list of what a level selects, while it is written. */
 struct list {
 	struct level *level;
-	int n;             /* written so far */
+	int n;		   /* written so far */
 	struct buf groups; /* "1,t0."b",3": those that are no aggregates */
 };
 
@@ -459,7 +459,8 @@ static void add_json(struct sql *q, struct level *l, bool binary)
 	const char *type = binary ? "::jsonb" : "";
 
 	buf_addf(&q->text,
-		 l->one ? "(select row_to_json(j)%s from (" : "(select coalesce(json_agg(j)%s,'[]') from (",
+		 l->one ? "(select row_to_json(j)%s from ("
+			: "(select coalesce(json_agg(j)%s,'[]') from (",
 		 type);
 	add_select(q, l);
 	add(q, ") j)");
@@ -470,7 +471,7 @@ struct out {
 	struct out *next;
 	struct sv name;
 	const struct item *item; /* NULL: a column of *, or JSON */
-	bool json;               /* at the root it has to be made JSON */
+	bool json;		 /* at the root it has to be made JSON */
 };
 
 static struct out **add_out(struct sql *q, struct out **last, struct sv name,
@@ -509,8 +510,8 @@ static struct out **outputs(struct sql *q, struct out **last, const struct level
 static void add_joined(struct sql *q, struct list *list, const struct level *l, const struct out *o)
 {
 	bool json = o->json && l->one && !list->level->parent;
-	bool aggregate = o->item && o->item->aggregate &&
-			 !(list->level->spread && list->level->one);
+	bool aggregate =
+		o->item && o->item->aggregate && !(list->level->spread && list->level->one);
 	struct sv quoted = rest_quoted(q->arena, o->name);
 
 	next(q, list);

@@ -60,6 +60,8 @@ static void element_for(struct sql *q, const struct condition *k, struct buf *b,
 		return;
 	next_element(b, cased(q->arena, s, true));
 	next_element(b, cased(q->arena, s, false));
+	if (rest_column_word(k->field.column, s).n)
+		next_element(b, rest_column_word(k->field.column, s));
 }
 
 /* "a,b" with \ before what is meant literally, up to a comma or the end. */

@@ -79,6 +79,8 @@ void web_identify(struct http_request *rq, struct db_batch *b)
 	else
 		db_as_public(b);
 	web_bind_site(rq, b);
+	if (rq->session.n && rq->route && rq->route->area) /* AUTH-79 */
+		db_add(b, "select auth.enter($1)", DB_C(rq->route->area));
 }
 
 struct db_batch *web_batch(struct http_request *rq)
@@ -122,6 +124,7 @@ static const char me_sql[] =
 	" upper(left(coalesce(nullif(p.first_name, ''), p.email), 1) || left(coalesce(p.last_name, ''), 1)) as initials,"
 	" coalesce(nullif(trim(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')), ''), p.email) as name,"
 	" auth.app_role() as app_role, auth.app_role() in ('OWNER', 'ADMIN') as is_admin,"
+	" auth.may('can_access_crm') as sees_crm, auth.may('can_see_assigned_conversations') as sees_inbox,"
 	" (select max(v.seq) from events v) as seq," /* where live updates go on from */
 	" o.id as organization_id, o.name as organization_name, o.currency, o.timezone as organization_timezone,"
 	" (select count(*) from (select from conversations c where c.status in ('OPEN', 'PENDING')"

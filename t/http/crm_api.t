@@ -83,7 +83,7 @@ refused(crm(POST => 'companies', json => { industry => 'None' }), 422, 'VALIDATI
 refused(crm(POST => 'contacts', json => { firstName => 'X', companyId => 'cmp_01HX9ZK2ABCDEF' }), 422, 'VALIDATION_ERROR', 'companyId', 'and an id that cannot be one');
 refused(crm(POST => 'contacts', json => { firstName => 'X', companyId => 'cmp_00000000000000000000000007' }), 422, 'VALIDATION_ERROR', 'companyId', 'and one of nothing');
 is(crm(POST => 'contacts', json => { firstName => 'X', status => 'Friend' })->{status}, 422, 'a status that there is not');
-is(crm(POST => 'contacts', content => '{"firstName":')->{status}, 400, 'broken JSON is 400');
+is(crm(POST => 'contacts', body => '{"firstName":')->{status}, 400, 'broken JSON is 400');
 is(psql("select count(*) from contacts where first_name = 'X' and source is null and created_at > now() - interval '1 minute'"), 0, 'and nothing of that was written');
 
 # ---- opportunities, quotes, products ---------------------------------------------------------

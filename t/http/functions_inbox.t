@@ -187,6 +187,30 @@ is(sql("select phones[1] from contacts where id = '$r->{json}{contactId}'"), '+2
 is(wait_for(10, $state_of->($r->{json}{result}{id})), 'FAILED', 'outside the 24 hours free text fails');
 like(sql("select error from messages where id = '$r->{json}{result}{id}'"), qr/24 hours/, 'INB-103 and says why');
 
+# ---- media by its address -------------------------------------------------------------
+
+my $files = standin('-I', "$FindBin::Bin/../standin", '-MStandin', '-e', 'Standin->new(port => 0, handler => sub {
+	return [404, {}] if $_[1]{path} eq "/none.jpg";
+	return { status => 200, type => $_[1]{path} =~ /pdf/ ? "application/pdf" : "image/jpeg", headers => {}, body => "\xff\xd8 picture" } })->run');
+$r = call('telegram-send', { to => '887766', message => 'Check out this image', media_url => "$files/image.jpg", media_type => 'image', organization_id => $org });
+is($r->{status}, 200, 'a message with media_url') or diag($r->{content});
+is(wait_for(15, $state_of->($r->{json}{result}{id})), 'SENT', 'is sent');
+is(sql("select m.message_type || ' ' || a.kind || ' ' || a.state || ' ' || f.content_type from messages m join message_attachments a on a.message_id = m.id
+	join files f on f.id = a.file_id where m.id = '$r->{json}{result}{id}'"), 'image image stored image/jpeg', 'MSG-57 its file is kept');
+my ($photo) = grep { $_->{path} =~ /sendPhoto/ } calls($bot);
+is($photo->{params}{caption}, 'Check out this image', 'MSG-44 with the text as caption');
+is($photo->{files}{photo}{data}, length "\xff\xd8 picture", 'and the provider got the file');
+$r = call('telegram-send', { to => '887766', media_urls => ["$files/a.jpg", "$files/b.jpg"] });
+is(wait_for(15, $state_of->($r->{json}{result}{id})), 'SENT', 'media_urls without a text');
+is(sql("select count(*) from message_attachments where message_id = '$r->{json}{result}{id}' and state = 'stored'"), 2, 'MSG-13 several files');
+$r = call('telegram-send', { to => '887766', message => 'x', media_url => "$files/none.jpg" });
+is(wait_for(15, $state_of->($r->{json}{result}{id})), 'FAILED', 'an address without a file');
+like(sql("select error from messages where id = '$r->{json}{result}{id}'"), qr/could not be fetched/, 'MSG-30 is told');
+$r = call('telegram-send', { to => '887766', message => 'x', media_url => 'http://10.0.0.1/x.jpg' });
+is(wait_for(15, $state_of->($r->{json}{result}{id})), 'FAILED', 'an address within a private network is not called');
+error_is(call('telegram-send', { to => '1', message => 'x', media_url => 'file:///etc/passwd' }), 400, qr/http or https/, 'nor one of another kind');
+error_is(call('telegram-send', { to => '1', message => 'x', media_url => "$files/a", media_type => 'smell' }), 400, qr/media_type/, 'a kind that there is not');
+
 # ---- bot-control ---------------------------------------------------------------------------
 
 my $hook = standin('-I', "$FindBin::Bin/../standin", '-MStandin', '-e', 'Standin->new(port => 0, handler => sub { $_[1]{params}{_headers} = $_[1]{headers}; [200, { ok => 1 }] })->run');
@@ -238,5 +262,10 @@ is_deeply({ map { $_->{name} => $_->{status} } @{ $r->{json}{services} } },
 	{ map { $_ => 'operational' } qw(api database worker queue) }, 'API-94 part by part');
 $r = $k->api(GET => "$f/facebook-oauth?code=abc");
 is("$r->{status} $r->{json}{code}", '503 SERVICE_UNAVAILABLE', 'API-92 facebook-oauth without a Facebook application');
+for my $provider (qw(whatsapp-lite messenger instagram tiktok appgain-whatsapp stripe shopify-inbox)) {
+	$r = $k->api(POST => "$f/$provider-webhook", json => {});
+	is("$r->{status} $r->{json}{code}", '503 SERVICE_UNAVAILABLE', "API-93 $provider-webhook is public, and without a connector says so");
+}
+is($k->api(POST => "$f/telegram-webhook", json => {})->{status}, 401, 'API-93 telegram-webhook needs the secret of its provider alone');
 
 done_testing;

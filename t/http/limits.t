@@ -146,4 +146,12 @@ for my $fh (@children) {
 is(scalar keys %answers, 1, 'ten at once with one key have one answer') or diag explain \%answers;
 is($k->psql("select count(*) from contacts where source = '$once-race'"), 1, 'and made one contact');
 
+# ---- batches ------------------------------------------------------------------------------
+
+my $batch = json_decode(scalar $k->kontor('key', 'create', '--tenant', $mine->{organization_id}, '--name', 'Batch'))->{api_key};
+my $bulk = $k->api(POST => '/functions/v1/import-contacts-bulk', key => $batch,
+	json => { contacts => [map { { first_name => "Batch $_" } } 1 .. 50] });
+is("$bulk->{status} $bulk->{json}{summary}{new_contacts} $bulk->{headers}{'x-ratelimit-remaining'}", '200 50 9',
+	'API-68 CON-71 a batch of 50 rows counts as one request');
+
 done_testing;

@@ -63,6 +63,11 @@ is(get('contacts', 'eyJ.x.y')->{status}, 401, 'API-13 INB-123 a token that is no
 is(api(GET => "$base/contacts")->{status}, 401, 'API-13 INB-123 nor without one');
 $r = get('contacts', kontor_json()->{anon_key});
 is($r->{status}, 401, 'the public key alone opens nothing');
+psql("update profiles set is_active = false where organization_id = '$org' and id = '$me'");
+$r = get('contacts');
+is("$r->{status} $r->{json}{error}", '403 This account is deactivated', 'INB-123 a deactivated account is 403');
+psql("update profiles set is_active = true where organization_id = '$org' and id = '$me'");
+is(get('contacts?limit=1')->{status}, 200, 'INB-123 until it is active again');
 
 # ---- recordings ----------------------------------------------------------------------
 

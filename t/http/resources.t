@@ -154,6 +154,12 @@ refused('templates', { name => 'x', components => [{ type => 'VOICE' }] }, qr/BO
 refused('templates', { name => 'x', components => 'not json' }, qr/not valid JSON/, 'components that are no JSON');
 refused('templates', { name => 'x', components => { type => 'BODY' } }, qr/list of objects/, 'components that are no list');
 
+my $mine_too = rest(POST => 'templates', [], bearer => $agent, json => { name => "agent $mark" })->{json}[0];
+$r = rest(DELETE => 'templates', [id => "eq.$row->{id}"], bearer => $agent);
+is($r->{status}, 403, 'TPL-21 MSG-90 without the permission others\' templates are not deleted');
+$r = rest(DELETE => 'templates', [id => "eq.$mine_too->{id}"], bearer => $agent);
+is(psql("select count(*) from templates where id = '$mine_too->{id}'"), 0, 'own ones are');
+
 # ---- bot flows ---------------------------------------------------------------------
 
 round('bot_flows', 'API-103', { name => 'Customer Support Flow', description => 'Automated customer support bot',
@@ -197,6 +203,10 @@ round('campaigns', 'API-104', { name => 'New Product Launch', type => 'SMS', con
 	{ target_type => 'INDIVIDUAL', target_contacts => [$contact], image_url => 'https://example.com/a.png' });
 $row = make('campaigns', name => $mark, type => 'whatsapp_cloud', content => 'x', status => 'completed');
 is("$row->{type} $row->{status} $row->{target_type}", 'WHATSAPP_BUSINESS SENT ALL', 'other names of types and of the end');
+for ('status=eq.COMPLETED', 'status=eq.sent', 'status=in.(DRAFT,completed)', 'type=eq.WHATSAPP_CLOUD', 'type=eq.whatsapp_business') {
+	my $r = api(GET => "$base/campaigns?$_&name=eq.$mark&select=id", key => $mine->{api_key});
+	is_deeply($r->{json}, [{ id => $row->{id} }], "campaigns by $_") or diag($r->{content});
+}
 is(make('campaigns', name => $mark, type => 'EMAIL')->{status}, 'DRAFT', 'e-mail is a type of campaign');
 refused('campaigns', { name => 'x', type => 'PIGEON' }, qr/type/, 'a type that there is not');
 refused('campaigns', { name => 'x', type => 'SMS', target_contacts => [$foreign] }, qr/target_contacts/, 'API-5 a target of another organization');
@@ -234,6 +244,11 @@ refused('projects', { name => 'x', start_date => '2025-03-01', end_date => '2025
 refused('projects', { name => 'x', customer_contact_id => $foreign }, qr/contact/, 'API-5 a customer of another organization');
 psql("delete from projects where organization_id = '$org'");
 is(psql("select count(*) from project_deliverables where organization_id = '$org'"), 0, 'what belongs to a project goes with it');
+
+my $hidden = make('campaigns', name => "hidden $mark", type => 'SMS')->{id};
+unlike(rest(GET => 'campaigns', [id => "eq.$hidden"], bearer => $agent)->{content}, qr/$hidden/, 'campaigns are for who has the permission');
+is(rest(GET => 'events', [record_id => "eq.$hidden"], bearer => $agent)->{content}, '[]', 'and so are their events');
+is(scalar @{ rest(GET => 'events', [record_id => "eq.$hidden"])->{json} }, 1, 'which are there');
 
 # ---- widgets -----------------------------------------------------------------------------------
 
@@ -278,7 +293,53 @@ $r = rest(PATCH => "companies/$row->{id}", [], json => { email => 'c@acme.com', 
 is_deeply($r->{json}[0]{emails}, ['c@acme.com', 'b@acme.com'], 'the others stay');
 is_deeply($r->{json}[0]{custom_fields}, { tier => 1 }, 'companies have custom fields');
 
-# ---- messages and conversations ------------------------------------------------------------------------
+# ---- channels ------------------------------------------------------------------------------------
+
+$row = make('channel_accounts', name => 'WhatsApp Business', type => 'WHATSAPP_CLOUD', is_active => JSON::PP::true,
+	settings => { access_token => "token-$mark", verify_token => "verify-$mark", phone_number_id => "9$$" });
+is_deeply($row->{settings}, { phone_number_id => "9$$" }, 'API-106 a channel with its settings, the tokens kept back');
+is("$row->{connection_state} $row->{external_id}", "Connected 9$$", 'it is connected');
+is(psql("select string_agg(name, ' ' order by name) from channel_secrets where channel_account_id = '$row->{id}' and sealed like 'v1.%'"),
+	'access_token verify_token', 'and they lie sealed where nobody reads them');
+unlike(psql("select row_to_json(a)::text || (select json_agg(s)::text from channel_secrets s where s.channel_account_id = a.id)
+	from channel_accounts a where a.id = '$row->{id}'"), qr/token-$mark/, 'nowhere in plain');
+my $hello = api(GET => "/functions/v1/whatsapp-cloud-webhook?hub.mode=subscribe&hub.verify_token=verify-$mark&hub.challenge=42");
+is("$hello->{status} $hello->{content}", '200 42', 'and the intake can open them');
+my $sealed = psql("select sealed from channel_secrets where channel_account_id = '$row->{id}' and name = 'access_token'");
+$r = rest(PATCH => 'channel_accounts', [id => "eq.$row->{id}"], json => { settings => { access_token => "other-$mark", phone_number_id => "9$$" } });
+is($r->{status}, 200, 'API-106 another token') or diag($r->{content});
+isnt(psql("select sealed from channel_secrets where channel_account_id = '$row->{id}' and name = 'access_token'"), $sealed, 'takes the place of the old one');
+$r = rest(PATCH => 'channel_accounts', [type => 'eq.WHATSAPP_CLOUD'], json => { settings => { access_token => 'x' } });
+is($r->{status}, 400, 'but not for many channels at once');
+$r = rest(PATCH => "channel_accounts/$row->{id}", [], json => { is_active => JSON::PP::false });
+is($r->{json}[0]{is_active} ? 1 : 0, 0, 'API-50 API-106 switched off');
+refused('channel_accounts', { name => 'x', type => 'TELEGRAM', settings => { bot_token => { a => 1 } } }, qr/bot_token/, 'a token that is no text');
+refused('channel_accounts', { name => 'x', type => 'CARRIER' }, qr/type/, 'a type that there is not');
+$r = rest(POST => 'channel_accounts', [], bearer => $agent, json => { name => 'x', type => 'TELEGRAM', settings => { bot_token => 'x' } });
+is($r->{status}, 403, 'agents make no channels');
+is(make('channel_accounts', name => $mark, type => 'MESSENGER')->{type}, 'FB_MESSENGER', 'MESSENGER is FB_MESSENGER');
+psql("delete from channel_accounts where organization_id = '$org' and name in ('$mark', 'WhatsApp Business') and not exists
+	(select from conversations c where c.channel_account_id = channel_accounts.id)");
+
+# ---- conversations -------------------------------------------------------------------------------
+
+my $person = make('contacts', first_name => 'Connie', last_name => $mark)->{id};
+my $channel = psql("select id from channel_accounts where organization_id = '$org' and type = 'TELEGRAM' limit 1");
+$row = make('conversations', contact_id => $person, channel_account_id => $channel, status => 'OPEN', tags => ['urgent', 'customer']);
+$r = rest(GET => 'conversations', [select => '*,contacts(*),channel_accounts(*),profiles!conversations_assignee_id_fkey(*)', organization_id => "eq.$org",
+	order => 'last_message_at.desc', id => "eq.$row->{id}"]);
+is("$r->{json}[0]{contacts}{id} $r->{json}[0]{channel_accounts}{id} " . ($r->{json}[0]{profiles} // 'null'), "$person $channel null",
+	'API-37 API-99 a conversation with contact, channel and assignee');
+$r = rest(PATCH => 'conversations', [id => "eq.$row->{id}"], json => { status => 'CLOSED', assignee_id => $me });
+is("$r->{json}[0]{status} $r->{json}[0]{assignee_id}", "CLOSED $me", 'API-53 INB-43 INB-53 status and assignee');
+is(events($row->{id}), 'conversation.created conversation.assigned conversation.status.changed', 'INB-50 INB-62 with their events');
+$r = rest(GET => 'conversations', [status => 'eq.OPEN', id => "eq.$row->{id}"]);
+is($r->{content}, '[]', 'INB-43 it is not open any more');
+refused('conversations', { contact_id => $foreign }, qr/contact/, 'API-5 a conversation with a contact of another organization');
+$r = rest(DELETE => 'conversations', [id => "eq.$row->{id}"]);
+is(psql("select count(*) from conversations where id = '$row->{id}'"), 0, 'INB-49 API-3 and is deleted');
+
+# ---- messages ------------------------------------------------------------------------
 
 $r = rest(POST => 'messages', [], json => { organization_id => $org, conversation_id => $talk, direction => 'outgoing',
 	content => 'Hello! This is a test message.', status => 'sent', message_type => 'text', metadata => { sender_name => 'AIBot' } });

@@ -8,6 +8,7 @@ use Kontor::Rest;
 use Test::More;
 
 my $rest = Kontor::Rest->start(config => { 'db-schemas' => 'shop', 'db-tx-end' => 'commit-allow-override' }, sql => <<'END');
+set client_min_messages = error;
 create schema shop;
 grant usage on schema shop to ANON;
 set search_path = shop;
@@ -56,6 +57,7 @@ create function refuse(code text) returns int language plpgsql as $$ begin
 	end if;
 	raise sqlstate 'PT402' using message = 'Pay first', detail = 'Nothing left', hint = 'Upgrade';
 end $$;
+create table late (n int unique deferrable initially deferred);
 create table meters (id int primary key, seen timestamptz);
 insert into meters values (1, '2023-10-18 12:37:59.611+00');
 grant all on all tables in schema shop to ANON;
@@ -196,6 +198,11 @@ is_deeply($r->{json}, [{ name => 'tin' }], 'and takes what keeps it');
 $r = ask(POST => '/makers', { id => 50, name => 'Gone' }, Prefer => "tx=rollback, $rep");
 is("$r->{status} $r->{headers}{'preference-applied'}", "201 $rep, tx=rollback", 'tx=rollback');
 is($rest->psql('select count(*) from shop.makers where id = 50'), 0, 'leaves nothing');
+ask(POST => '/late', { n => 1 });
+is(code(ask(POST => '/late', { n => 1 })), '409 23505', 'what only the commit refuses is refused');
+is(code(ask(POST => '/late', { n => 1 }, Prefer => 'tx=rollback')), '409 23505', 'with tx=rollback too');
+$r = ask(PATCH => '/late?n=eq.1', { n => 2 }, Prefer => 'count=planned');
+is("$r->{status} $r->{headers}{'content-range'}", '204 0-0/*', 'the planner is not asked about what is written');
 $r = ask(GET => '/meters', undef, Prefer => 'timezone=America/Los_Angeles');
 is($r->{json}[0]{seen} . " $r->{headers}{'preference-applied'}", '2023-10-18T05:37:59.611-07:00 timezone=America/Los_Angeles', 'timezone=');
 is(code(ask(GET => '/meters', undef, Prefer => 'timezone=Mars/Base')), '400 22023', 'one that is none');

@@ -38,6 +38,11 @@ insert into messages (organization_id, conversation_id, direction, content, stat
 	select :'org', c.id, 'INBOUND', c.external_id, 'DELIVERED' from conversations c where c.organization_id = :'org';
 insert into quotes (organization_id, title, deal_id, currency, owner_id)
 	select :'org', d.title, d.id, 'EUR', d.owner_id from deals d where d.organization_id = :'org';
+insert into tasks (organization_id, title, assignee_id, created_by) select :'org', w.name, w.id, null from who w;
+insert into call_records (organization_id, external_call_id, agent_id) select :'org', w.name, w.id from who w;
+insert into templates (organization_id, name, created_by) select :'org', w.name, w.id from who w;
+insert into campaigns (organization_id, name, type) values (:'org', 'COLLEAGUE', 'SMS');
+insert into projects (organization_id, name) values (:'org', 'COLLEAGUE');
 insert into teams (organization_id, id, name, manager_id) values (:'org', pg_temp.i('team'), 'Own', pg_temp.u('TEAM_ADMIN')),
 	(:'org', pg_temp.i('other team'), 'Other', pg_temp.u('OWNER'));
 insert into provider_credentials (organization_id, provider, value) values (:'org', 'matrix', 'v1.x');
@@ -85,7 +90,7 @@ insert into matrix (rows, area, verb, cells, flag, sql) values
 	('AUTH-61', 'Provider credentials', 'set', 'Y N N N N', 'can_manage_settings', $$insert into provider_credentials (provider, value) values ('x', 'v1.x')$$),
 	('AUTH-61', 'Provider credentials', 'change', 'Y N N N N', 'can_manage_settings', $$update provider_credentials set value = 'v1.y' where provider = 'matrix'$$),
 	('AUTH-61', 'Provider credentials', 'delete', 'Y N N N N', 'can_manage_settings', $$delete from provider_credentials where provider = 'matrix'$$),
-	('AUTH-85', 'Team Members tab', 'invite', 'Y Y F F F', 'can_manage_team', $$select app.invite('new@matrix.example', 'AGENT', null, repeat('a', 64), 'v1.x', '{}', '7 days')$$),
+	('AUTH-85', 'Team Members tab', 'invite', 'Y Y F F F', 'can_manage_team', $$select app.invite('new@matrix.example', 'AGENT', null, repeat('a', 64), null, 'v1.x', '{}', '7 days')$$),
 	('AUTH-87', 'Team Members tab', 'see invitations', 'Y Y F F F', 'can_manage_team', $$select id from invitations$$),
 	('AUTH-87', 'Team Members tab', 'cancel an invitation', 'Y Y F F F', 'can_manage_team', $$select public.cancel_invitation((select i.id from app.pending_invitations() i))$$),
 	('AUTH-92', 'Team Members tab', 'availability', 'Y Y F F F', 'can_manage_team', $$insert into availability_slots (user_id, weekdays, start_time, end_time) values (pg_temp.u('COLLEAGUE'), '{1}', '09:00', '17:00')$$),
@@ -114,7 +119,8 @@ from (values
 	('AUTH-65 AUTH-72', 'Contacts, companies, deals', 'contacts', 'first_name', 'Y Y Y F F', 'can_access_crm', 1),
 	('AUTH-65 AUTH-72', 'Contacts, companies, deals', 'companies', 'name', 'Y Y Y F F', 'can_access_crm', 2),
 	('AUTH-65 AUTH-72', 'Contacts, companies, deals', 'deals', 'title', 'Y Y Y F F', 'can_access_crm', 3),
-	('AUTH-65', 'Inbox / conversations', 'conversations', 'external_id', 'Y Y Y F Y', 'can_see_assigned_conversations', 4))
+	('AUTH-65', 'Inbox / conversations', 'conversations', 'external_id', 'Y Y Y F Y', 'can_see_assigned_conversations', 4),
+	('AUTH-65', 'Tasks', 'tasks', 'title', 'Y Y Y F Y', 'can_access_tasks', 5))
 	t (rows, area, name, label, cells, flag, n),
 	(values ('read', 1), ('change', 2), ('delete', 3)) v (verb, n), (values ('own', '<me>'), ('other', 'COLLEAGUE')) o (whose, mark)
 -- The contact of an open conversation is known in the inbox without the CRM:
@@ -127,6 +133,22 @@ insert into matrix (rows, area, verb, cells, flag, sql) values
 	('AUTH-65 AUTH-72', 'Contacts, companies, deals', 'new deal', 'Y Y Y F F', 'can_access_crm', $$insert into deals (title) values ('x')$$),
 	('AUTH-65 AUTH-72', 'Contacts, companies, deals', 'find contacts by name', 'Y Y Y F F', 'can_access_crm', $$select auth.open_table('contacts', false)$$),
 	('AUTH-65 AUTH-72', 'Contacts, companies, deals', 'find companies by name', 'Y Y Y F F', 'can_access_crm', $$select auth.open_table('companies', false)$$),
+	('AUTH-65', 'Tasks', 'new task', 'Y Y Y F Y', 'can_access_tasks', $$insert into tasks (title) values ('x')$$),
+	('AUTH-72', 'Campaigns', 'read', 'Y F F F F', 'can_access_broadcast', $$select id from campaigns$$),
+	('AUTH-72', 'Campaigns', 'new', 'Y F F F F', 'can_access_broadcast', $$insert into campaigns (name, type) values ('x', 'SMS')$$),
+	('AUTH-72', 'Campaigns', 'change', 'Y F F F F', 'can_access_broadcast', $$update campaigns set name = name$$),
+	('AUTH-72', 'Campaigns', 'delete', 'Y F F F F', 'can_access_broadcast', $$delete from campaigns$$),
+	('AUTH-66 AUTH-72', 'Projects, support tickets', 'read', 'Y F F Y F', 'can_access_pm', $$select id from projects$$),
+	('AUTH-66 AUTH-72', 'Projects, support tickets', 'new', 'Y F F Y F', 'can_access_pm', $$insert into projects (name) values ('x')$$),
+	('AUTH-66 AUTH-72', 'Projects, support tickets', 'change', 'Y F F Y F', 'can_access_pm', $$update projects set name = name$$),
+	('AUTH-66 AUTH-72', 'Projects, support tickets', 'delete', 'Y F F Y F', 'can_access_pm', $$delete from projects$$),
+	('', 'Call records: all', 'own', 'Y Y Y Y Y', null, $$select id from call_records where external_call_id = '<me>'$$),
+	('', 'Call records: all', 'others''', 'Y Y F F F', 'can_see_all_call_records', $$select id from call_records where external_call_id = 'COLLEAGUE'$$),
+	('', 'Templates: create, edit, copy', 'new', 'Y Y Y - Y', 'can_send_messages', $$insert into templates (name) values ('x')$$),
+	('', 'Templates: create, edit, copy', 'change', 'Y Y Y - Y', 'can_send_messages', $$update templates set name = name || '.' where name = 'COLLEAGUE'$$),
+	('', 'Templates: delete, bulk delete', 'own', 'Y Y Y - Y', 'can_delete_data', $$delete from templates where name = '<me>'$$),
+	('', 'Templates: delete, bulk delete', 'another''s', 'Y Y F - F', 'can_delete_data', $$delete from templates where name = 'COLLEAGUE'$$),
+	('', 'Automation rules', 'new', 'Y Y N N N', 'can_manage_settings', $$insert into automation_rules (name, trigger_type) values ('x', 'deal.created')$$),
 	('AUTH-77', 'Read / send messages', 'read', 'Y Y Y - Y', 'can_read_messages', $$select id from messages$$),
 	('AUTH-77', 'Read / send messages', 'send', 'Y Y Y - Y', 'can_send_messages', $$insert into messages (conversation_id, direction, content) select c.id, 'OUTBOUND', 'x' from conversations c where c.external_id = 'COLLEAGUE'$$),
 	('AUTH-93', 'Auto-assignment target', 'conversations', 'F F F N F', 'can_be_auto_assigned_conversations', $$select from public.assignable_members('conversations') where user_id = auth.uid()$$),
@@ -134,9 +156,6 @@ insert into matrix (rows, area, verb, cells, flag, sql) values
 -- Areas of pages and functions that are guarded by auth.enter alone.
 insert into matrix (rows, area, verb, cells, flag, sql)
 select null, area, 'enter', cells, flag, format('select auth.enter(%L)', key) from (values
-	('Tasks', 'Y Y Y F Y', 'can_access_tasks', 'tasks'),
-	('Campaigns', 'Y F F F F', 'can_access_broadcast', 'campaigns'),
-	('Projects, support tickets', 'Y F F Y F', 'can_access_pm', 'projects'),
 	('Sales report', 'Y Y N N N', null, 'sales_report'),
 	('Agent performance page', 'Y Y N N N', null, 'agent_performance'),
 	('Attendance page', 'Y Y N N N', null, 'attendance'),
@@ -153,7 +172,6 @@ select null, area, 'enter', cells, flag, format('select auth.enter(%L)', key) fr
 	('Internal web AI assistant', 'Y Y N N N', 'can_manage_settings', 'ai_assistant'),
 	('Social planner', 'Y Y Y F F', 'can_access_social', 'social'),
 	('Social planner: publish', 'Y Y F F F', 'can_publish_social', 'social_publish'),
-	('Templates: create, edit, copy', 'Y Y Y - Y', 'can_send_messages', 'templates'),
 	('Templates: delete, bulk delete', 'Y Y F F F', 'can_delete_data', 'templates_delete'),
 	('Tags & Labels, Lifecycle Stages tabs', 'Y Y N N N', 'can_manage_settings', 'labels'),
 	('External pages', 'Y Y N N N', 'can_manage_settings', 'external_pages'),
@@ -183,6 +201,7 @@ from questions order by position, n, expected desc;
 
 create temp table seen (kind text, flag text, sql text);
 insert into seen values
+	('tasks', 'can_see_all_tasks', 'select title from tasks where title = %L'),
 	('deals', 'can_see_all_deals', 'select title from deals where title = %L'),
 	('contacts', 'can_see_all_contacts', 'select first_name from contacts where first_name = %L'),
 	('companies', 'can_see_all_contacts', 'select name from companies where name = %L'),
@@ -190,7 +209,8 @@ insert into seen values
 	('messages', 'can_see_all_conversations', 'select from messages where content = %L');
 -- Only what is asked about, or a deal would show its contact.
 create function pg_temp.only(flag text) returns jsonb language sql as $$
-	select jsonb_build_object('can_see_all_deals', false, 'can_see_all_contacts', false, 'can_see_all_conversations', false) $$;
+	select jsonb_build_object('can_see_all_deals', false, 'can_see_all_contacts', false, 'can_see_all_conversations', false,
+		'can_see_all_tasks', false) $$;
 insert into team_members (organization_id, team_id, user_id) values (:'org', pg_temp.i('team'), pg_temp.u('MATE'));
 select is(pg_temp.can('AGENT', pg_temp.only(flag), format(sql, 'AGENT')), 'yes', format('AUTH-79 own %s are seen', kind)) from seen;
 select is(pg_temp.can('AGENT', pg_temp.only(flag), format(sql, 'COLLEAGUE')), 'no', format('AUTH-79 without %s others'' %s are not', flag, kind)) from seen;
@@ -274,7 +294,7 @@ create function pg_temp.as_set(of_name text, sql text) returns text language plp
 declare
 	answer text;
 begin
-	update user_roles r set role = s.role, permission_set_id = s.id from permission_sets s
+	update user_roles r set permission_set_id = s.id from permission_sets s
 		where s.organization_id = pg_temp.i('org') and s.name = of_name and r.user_id = pg_temp.u('AGENT');
 	update teams set manager_id = case of_name when 'Manager' then pg_temp.u('AGENT') end where id = pg_temp.i('team');
 	return pg_temp.can('AGENT', '{}', sql);
@@ -294,6 +314,10 @@ select is(pg_temp.as_set('Finance', 'select from quotes q join deals d on d.id =
 select is(pg_temp.as_set('Finance', 'update deals set value = 5 where title = ''MATE'''), 'no', 'ADM-15 but does not change the deal');
 select is(pg_temp.as_set('Manager', $$select from public.my_access() a where a ->> 'team_records' = 'true' and a ->> 'permission_set' = 'Manager'$$),
 	'yes', 'ADM-15 and everybody is told his rights');
+update user_roles set role = 'PROJECT_MANAGER' where user_id = pg_temp.u('AGENT');
+select is((select permission_set_id from user_roles where user_id = pg_temp.u('AGENT')), null, 'ADM-14 another role puts the set away');
+select is(pg_temp.can('MATE', '{"can_manage_team": true}', format($$select app.invite('x@matrix.example', 'AGENT', %L, repeat('b', 64), null, 'v1.x', '{}', '1 day')$$,
+	(select id from permission_sets where organization_id = :'org' and name = 'Admin'))), 'no', 'a flag gives nobody a permission set');
 select throws_ok(format('update teams set manager_id = %L where id = %L', pg_temp.u('PROJECT_MANAGER'), pg_temp.i('team')), 'KT400', null,
 	'ADM-8 only an owner, administrator or team administrator manages a team');
 select lives_ok(format($$insert into team_members (organization_id, team_id, user_id) values (%L, %L, %L)$$, :'org', pg_temp.i('other team'), pg_temp.u('MATE')),

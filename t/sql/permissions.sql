@@ -91,7 +91,7 @@ select is(pg_temp.role_now(:'token'), 'AGENT ' || :'agent', 'a token opens what 
 update user_roles set role = 'ADMIN' where user_id = :'agent';
 select is(pg_temp.role_now(:'token'), 'ADMIN ' || :'agent', 'a new role counts at once');
 update profiles set is_active = false where id = :'agent';
-select is(pg_temp.role_now(:'token'), '28000', 'who was deactivated is out at once');
+select is(pg_temp.role_now(:'token'), 'KT403', 'INB-123 who was deactivated is out at once');
 select is(pg_temp.role_now('{"role": "kontor"}'), '28000', 'no token names a role of the database');
 
 select * from finish();

@@ -17,3 +17,7 @@ for (const choice of document.querySelectorAll('[data-decides]')) {
 	choice.addEventListener('change', show);
 	show();
 }
+
+// A select that comes back with the value that was chosen before.
+for (const select of document.querySelectorAll('select[data-value]'))
+	if (select.dataset.value) select.value = select.dataset.value;

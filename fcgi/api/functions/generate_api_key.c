@@ -85,7 +85,8 @@ static void answer(struct http_response *rs, const struct db_batch *b, int made,
 	db_json_value(out, b, made, 0, db_col(b, made, SV("created_at")));
 	buf_lit(out, ",\"key_info\":");
 	db_json_row(out, b, made, 0);
-	buf_lit(out, ",\"warning\":\"Save this API key now. You will not be able to see it again!\"}");
+	buf_lit(out, ",\"warning\":\"Save this API key now. You will not be able to see it"
+		" again!\"}");
 }
 
 enum status generate_api_key(struct http_request *rq, struct http_response *rs, struct err *e)
@@ -104,12 +105,14 @@ enum status generate_api_key(struct http_request *rq, struct http_response *rs, 
 	prefix = w.personal ? SV("ck_live_") : SV("cg_");
 	key = crypto_token_new(rq->arena, prefix.p);
 	made = db_add(b,
-		      "select * from internal.generate_api_key($1, $2, $3, $4, $5::timestamptz, $6::integer, $7, $8, $9,"
+		      "select * from internal.generate_api_key($1, $2, $3, $4, $5::timestamptz,"
+		      " $6::integer, $7, $8, $9,"
 		      " array(select jsonb_array_elements_text($10::jsonb)), $11::uuid)",
 		      DB_S(w.name), DB_S(sv_make(key.p, prefix.n + SHOWN)),
 		      DB_S(crypto_token_hash(rq->arena, key)), DB_B(w.personal), DB_OPT(w.ends),
 		      w.has_days ? DB_I(w.days) : DB_NULL, DB_B(w.send), DB_B(w.read),
-		      DB_B(w.read_only), DB_S(as_json(rq->arena, w.addresses)), DB_OPT(w.organization));
+		      DB_B(w.read_only), DB_S(as_json(rq->arena, w.addresses)),
+		      DB_OPT(w.organization));
 	if (function_run(rq, b, e))
 		return e->status;
 	answer(rs, b, made, key);

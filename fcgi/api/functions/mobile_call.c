@@ -133,11 +133,11 @@ static enum status store(struct http_request *rq, const struct http_file *file,
 	if (tenant_of(rq, &organization_id, e) ||
 	    file_put(organization_id, file->data, rq->arena, &sha256, e))
 		return e->status;
-	if (name.n > 200)
-		name = SV_NONE;
+	if (!name.n || name.n > 200)
+		name = sv_from(arena_printf(rq->arena, "call%s", format->ending));
 	buf_addc(out, '{');
 	put(out, "sha256", sha256);
-	put(out, "name", name.n ? name : sv_from(arena_printf(rq->arena, "call%s", format->ending)));
+	put(out, "name", name);
 	put(out, "content_type", sv_from(format->type));
 	buf_addf(out, ",\"size\":%zu}", file->data.n);
 	return ST_OK;

@@ -22,7 +22,8 @@ enum status sessions_page(struct http_request *rq, struct http_response *rs, str
 		" internal.shown_time(s.last_seen_at, (select internal.my_zone())) as seen,"
 		" internal.person(p.first_name, p.last_name, p.email) as name, p.email,"
 		" internal.initials(p.first_name, p.last_name, p.email) as initials"
-		" from internal.sessions() s left join profiles p on p.organization_id = auth.org() and p.id = s.user_id"
+		" from internal.sessions() s left join profiles p on p.organization_id ="
+		" auth.org() and p.id = s.user_id"
 		" order by s.is_current desc nulls last, s.last_seen_at desc");
 	if (db_run(b, e))
 		return e->status;
@@ -56,12 +57,16 @@ static enum status show(struct http_request *rq, struct http_response *rs, const
 	web_me(rq, b);
 	db_add(b, ADMINS);
 	rows = db_add(b,
-		"select r.id, r.range::text as range, r.label, internal.in_ranges($1, array[r.range]) as is_mine,"
+		"select r.id, r.range::text as range, r.label, internal.in_ranges($1,"
+		" array[r.range]) as is_mine,"
 		" internal.shown_time(r.created_at, (select internal.my_zone())) as made,"
-		" internal.person(p.first_name, p.last_name, p.email) as maker, p.id is not null as has_maker"
-		" from ip_ranges r left join profiles p on p.organization_id = r.organization_id and p.id = r.created_by"
+		" internal.person(p.first_name, p.last_name, p.email) as maker, p.id is not null"
+		" as has_maker"
+		" from ip_ranges r left join profiles p on p.organization_id = r.organization_id"
+		" and p.id = r.created_by"
 		" order by r.range", DB_S(rq->remote_addr));
-	keys = db_add(b, "select o.restrict_keys_by_ip as yes from organizations o where o.id = auth.org()");
+	keys = db_add(b, "select o.restrict_keys_by_ip as yes from organizations o where o.id ="
+		" auth.org()");
 	if (db_run(b, e))
 		return e->status;
 	page = web_page(rq, b);
@@ -102,7 +107,8 @@ enum status address_add(struct http_request *rq, struct http_response *rs, struc
 	if (f.wrong)
 		return show(rq, rs, &f, e);
 	db_add(b, ADMINS);
-	db_add(b, "insert into ip_ranges (range, label) select r, nullif($2, '') from unnest(internal.as_ranges(array[$1])) r"
+	db_add(b, "insert into ip_ranges (range, label) select r, nullif($2, '') from"
+		" unnest(internal.as_ranges(array[$1])) r"
 		  " on conflict (organization_id, range) do update set label = excluded.label",
 	       DB_S(range), DB_S(label));
 	if (db_run(b, e))

@@ -13,24 +13,31 @@
 /* What lists show of a key behind its prefix: enough to tell two apart. */
 #define SHOWN 6
 
-#define RIGHTS_SQL                                                                             \
-	"k.id, k.name, k.prefix, k.can_send_messages, k.can_read_messages, k.is_read_only,"    \
-	" k.is_active, k.expires_at < now() as expired, array_to_string(k.allowed_ips, E'\\n') as addresses,"
+#define RIGHTS_SQL                                                                          \
+	"k.id, k.name, k.prefix, k.can_send_messages, k.can_read_messages, k.is_read_only," \
+	" k.is_active, k.expires_at < now() as expired,"                                    \
+	" array_to_string(k.allowed_ips, E'\\n') as addresses,"
 
 static int add_keys(struct db_batch *b)
 {
 	return db_add(b,
 		"select " RIGHTS_SQL " cardinality(k.allowed_ips) as ranges, k.last_used_ip,"
+		" case cardinality(k.allowed_ips) when 1 then k.allowed_ips[1]::text"
+		"	else cardinality(k.allowed_ips) || ' addresses' end as \"from\","
 		" k.is_active and not coalesce(k.expires_at < now(), false) as opens,"
 		" internal.shown_time(k.expires_at, (select internal.my_zone())) as expires,"
 		" internal.shown_time(k.last_used_at, (select internal.my_zone())) as used,"
 		" internal.shown_time(k.created_at, (select internal.my_zone())) as made,"
 		" internal.shown_time(k.revoked_at, (select internal.my_zone())) as revoked,"
-		" internal.person(p.first_name, p.last_name, p.email) as maker, p.id is not null as has_maker,"
-		" internal.person(u.first_name, u.last_name, u.email) as person, u.id is not null as is_personal"
+		" internal.person(p.first_name, p.last_name, p.email) as maker, p.id is not null"
+		" as has_maker,"
+		" internal.person(u.first_name, u.last_name, u.email) as person, u.id is not"
+		" null as is_personal"
 		" from api_keys k"
-		" left join profiles p on p.organization_id = k.organization_id and p.id = k.created_by"
-		" left join profiles u on u.organization_id = k.organization_id and u.id = k.user_id"
+		" left join profiles p on p.organization_id = k.organization_id and p.id ="
+		" k.created_by"
+		" left join profiles u on u.organization_id = k.organization_id and u.id ="
+		" k.user_id"
 		" order by k.is_active desc, k.created_at desc limit 200");
 }
 
@@ -185,7 +192,8 @@ enum status key_save(struct http_request *rq, struct http_response *rs, struct e
 	if (f.wrong)
 		return show_one(rq, rs, id, &f, e);
 	saved = db_add(b,
-		"update api_keys set name = $2, allowed_ips = internal.as_ranges(regexp_split_to_array($3, E'[\\\\s,;]+')),"
+		"update api_keys set name = $2, allowed_ips ="
+		" internal.as_ranges(regexp_split_to_array($3, E'[\\\\s,;]+')),"
 		" can_read_messages = $4, can_send_messages = $5, is_read_only = $6"
 		" where id = $1::uuid and is_active",
 		DB_S(id), DB_S(in.name), DB_S(in.addresses), DB_B(in.read), DB_B(in.send),

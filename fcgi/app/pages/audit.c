@@ -12,6 +12,7 @@
 #define ADMINS "select internal.admins_only('the audit log')"
 /* Rows of one CSV file. */
 #define EXPORT_MAX 10000
+#define EXPORT "/settings/audit/export"
 
 /* Ids are UUIDv7: in their order is in order of time, and the primary key. */
 static const struct list_sort sorts[] = {
@@ -27,12 +28,16 @@ static const struct choice {
 } choices[] = {
 	{ "created", "Created", " and t.action like '%.created'" },
 	{ "updated", "Changed",
-	  " and (t.action like '%.updated' or t.action like '%.changed' or t.action like '%.assigned')" },
+	  " and (t.action like '%.updated' or t.action like '%.changed' or t.action like"
+	  " '%.assigned')" },
 	{ "deleted", "Deleted", " and t.action like '%.deleted'" },
 	{ "access", "Signing in and out", " and t.record_type = 'user'" },
-	{ "rights", "Roles, members and keys", " and t.record_type in ('role', 'member', 'api_key', 'team', 'invitation')" },
+	{ "rights", "Roles, members and keys",
+	  " and t.record_type in ('role', 'member', 'api_key', 'team', 'team_member', 'invitation',"
+	  " 'permission_set', 'channel_access', 'login_schedule')" },
 	{ "settings", "Settings",
-	  " and t.record_type in ('organization', 'pipeline', 'custom_field', 'channel', 'webhook', 'ip_range', 'config')" },
+	  " and t.record_type in ('organization', 'pipeline', 'custom_field', 'channel',"
+	  " 'webhook', 'ip_range', 'config', 'credential')" },
 };
 
 #define CHOICES (sizeof(choices) / sizeof(*choices))
@@ -76,7 +81,8 @@ static void filter(struct query *q, struct http_request *rq)
 		query_with(q, " and t.record_id = ", DB_S(record));
 		query_add(q, "::uuid");
 	} else if (record.n) {
-		query_with(q, " and lower(t.record_name) like internal.search_pattern(", DB_S(record));
+		query_with(q, " and lower(t.record_name) like"
+			" internal.search_pattern(", DB_S(record));
 		query_add(q, ")");
 	}
 	filter_days(q, rq);
@@ -92,15 +98,22 @@ static int add_rows(const struct list *l, struct db_batch *b)
 	filter(&q, l->rq);
 	list_end(l, &q);
 	query_add(&q,
-		  "select p.id, p.k::text as k, p.total, internal.audit_words(p.action, p.record_type) as what,"
+		  "select p.id, p.k::text as k, p.total, internal.audit_words(p.action,"
+		  " p.record_type) as what,"
 		  " p.record_name, p.record_id, p.user_name, p.api_key_name, p.ip_address,"
-		  " case when p.action not like '%.deleted' then case p.record_type when 'deal' then '/deals/'"
-		  "	when 'contact' then '/contacts/' when 'company' then '/companies/' when 'quote' then '/quotes/'"
-		  "	when 'booking' then '/bookings/' when 'conversation' then '/inbox/' when 'pipeline' then '/pipelines/'"
+		  " case when p.action not like '%.deleted' then case p.record_type when 'deal'"
+		  " then '/deals/'"
+		  "	when 'contact' then '/contacts/' when 'company' then '/companies/' when"
+		  " 'quote' then '/quotes/'"
+		  "	when 'booking' then '/bookings/' when 'conversation' then '/inbox/' when"
+		  " 'pipeline' then '/pipelines/'"
 		  "	when 'product' then '/products/' end || p.record_id end as href,"
-		  " internal.audit_rows(p.before, p.after) as changes, coalesce(p.before, p.after) is not null as has_changes,"
-		  " to_char(p.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as iso,"
-		  " to_char(p.created_at at time zone (select internal.my_zone()), 'FMDD Mon YYYY, HH24:MI:SS') as shown"
+		  " internal.audit_rows(p.before, p.after) as changes, coalesce(p.before,"
+		  " p.after) is not null as has_changes,"
+		  " to_char(p.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+		  " as iso,"
+		  " to_char(p.created_at at time zone (select internal.my_zone()), 'FMDD Mon"
+		  " YYYY, HH24:MI:SS') as shown"
 		  " from page p where p.rn <= 50");
 	list_order(l, &q);
 	return query_run(&q, b);
@@ -136,13 +149,13 @@ static void show_export(struct http_request *rq, struct tmpl_value *page)
 {
 	buf_auto struct buf to = BUF_INIT;
 
-	buf_lit(&to, "/settings/audit/export");
+	buf_lit(&to, EXPORT);
 	for (size_t i = 0; kept[i]; i++) {
 		struct sv value = http_query(rq, kept[i]);
 
 		if (!value.n)
 			continue;
-		buf_addf(&to, "%c%s=", to.n == strlen("/settings/audit/export") ? '?' : '&', kept[i]);
+		buf_addf(&to, "%c%s=", to.n == strlen(EXPORT) ? '?' : '&', kept[i]);
 		buf_url(&to, value);
 	}
 	tmpl_set_text(page, "export", arena_sv(rq->arena, buf_sv(&to)));
@@ -170,8 +183,8 @@ enum status audit_page(struct http_request *rq, struct http_response *rs, struct
 	show_choices(page, http_query(rq, "what"));
 	show_export(rq, page);
 	tmpl_set_bool(page, "by_key", sv_eq(user, SV("key")));
-	return web_render(rq, rs, wants_fragment(rq) ? "app/settings/audit_rows" : "app/settings/audit",
-			  page, e);
+	return web_render(rq, rs,
+			  wants_fragment(rq) ? "app/settings/audit_rows" : "app/settings/audit", page, e);
 }
 
 /* ---- CSV ------------------------------------------------------------------------ */
@@ -202,9 +215,12 @@ enum status audit_export(struct http_request *rq, struct http_response *rs, stru
 
 	db_add(b, ADMINS);
 	query_init(&q, rq->arena);
-	query_add(&q, "select to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') as time,"
-		      " t.user_name as user, t.api_key_name as api_key, t.ip_address, t.action, t.record_type,"
-		      " t.record_id, t.record_name, t.before::text as before, t.after::text as after"
+	query_add(&q, "select to_char(t.created_at at time zone 'UTC',"
+		" 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') as time,"
+		      " t.user_name as user, t.api_key_name as api_key, t.ip_address, t.action,"
+		      " t.record_type,"
+		      " t.record_id, t.record_name, t.before::text as before, t.after::text as"
+		      " after"
 		      " from audit_log t where true");
 	filter(&q, rq);
 	query_with(&q, " order by t.id desc limit ", DB_I(EXPORT_MAX));

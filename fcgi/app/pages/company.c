@@ -13,8 +13,7 @@ static int add_company(struct db_batch *b, struct sv id)
 		" case when c.annual_revenue is not null then internal.shown_money(c.annual_revenue, o.currency) end as revenue,"
 		" array_remove(array[nullif(c.street, ''), nullif(trim(concat_ws(' ', c.postal_code, c.city)), ''),"
 		"	nullif(concat_ws(', ', nullif(c.state, ''), nullif(c.country, '')), '')], null) as address,"
-		" (select jsonb_agg(jsonb_build_object('key', replace(k, '_', ' '), 'value', v) order by k)"
-		"	from jsonb_each_text(c.custom_fields) f (k, v)) as custom,"
+		" internal.custom_shown('company', c.custom_fields) as custom,"
 		" internal.shown_time(c.created_at, (select internal.my_zone())) as added"
 		" from companies c join organizations o on o.id = c.organization_id where c.id = $1::uuid", DB_S(id));
 }

@@ -9,20 +9,20 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 {
 	struct db_batch *b = web_batch(rq);
 	struct tmpl_value *page;
-	int row = -1;
+	int row = -1, custom;
 
 	web_me(rq, b);
 	if (id.n)
 		row = db_add(b,
-			"select c.*, trim_scale(c.annual_revenue) as annual_revenue,"
-			" (select jsonb_agg(jsonb_build_object('key', k, 'value', v) order by k)"
-			"	from jsonb_each_text(c.custom_fields) x (k, v)) as custom"
+			"select c.*, trim_scale(c.annual_revenue) as annual_revenue"
 			" from companies c where c.id = $1::uuid", DB_S(id));
+	custom = custom_add(b, "company", CUSTOM_OF("companies"), id, f);
 	if (db_run(b, e))
 		return e->status;
 	if (id.n && !db_rows(b, row))
 		return err_set(e, rq->arena, ST_NOT_FOUND, "This company does not exist");
 	page = web_page(rq, b);
+	web_set_row(page, "custom", b, custom, 0);
 	tmpl_set_text(page, "new_id", uuid_new(rq->arena));
 	if (id.n) {
 		web_set_row(page, "record", b, row, 0);
@@ -64,8 +64,7 @@ static const char update_sql[] =
 	"	country = nullif($10, ''), employee_count = nullif($11, '')::integer, annual_revenue = nullif($12, '')::numeric,"
 	"	description = nullif($13, ''), phones = array(select jsonb_array_elements_text($14::jsonb)),"
 	"	emails = array(select jsonb_array_elements_text($15::jsonb)), tags = array(select jsonb_array_elements_text($16::jsonb)),"
-	"	custom_fields = coalesce((select jsonb_object_agg(x.k, case when c.custom_fields ->> x.k = x.v"
-	"		then c.custom_fields -> x.k else to_jsonb(x.v) end) from jsonb_each_text($17::jsonb) x (k, v)), '{}')"
+	"	custom_fields = internal.custom_merged('company', c.custom_fields, $17::jsonb)"
 	" where c.id = $1::uuid";
 
 /* A number of people: digits alone. */

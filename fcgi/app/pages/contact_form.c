@@ -10,13 +10,12 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 {
 	struct db_batch *b = web_batch(rq);
 	struct tmpl_value *page;
-	int row = -1, team;
+	int row = -1, team, custom;
 
 	web_me(rq, b);
 	if (id.n)
 		row = db_add(b,
-			"select c.*, co.name as company, (select jsonb_agg(jsonb_build_object('key', k, 'value', v) order by k)"
-			" from jsonb_each_text(c.custom_fields) x (k, v)) as custom, true as exists,"
+			"select c.*, co.name as company, true as exists,"
 			" internal.person(c.first_name, c.last_name, coalesce(c.phones[1], c.emails[1])) as name"
 			" from contacts c left join companies co on co.organization_id = c.organization_id"
 			" and co.id = c.company_id where c.id = $1::uuid", DB_S(id));
@@ -25,12 +24,14 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 		" p.id = coalesce($1::uuid, (select c.assignee_id from contacts c where c.id = $2::uuid and not $3)) as selected"
 		" from profiles p where p.is_active order by lower(p.first_name), p.id limit 500",
 		DB_OPT(f ? http_form(rq, "assignee_id") : SV_NONE), DB_OPT(id), DB_B(f != NULL));
+	custom = custom_add(b, "contact", CUSTOM_OF("contacts"), id, f);
 	if (db_run(b, e))
 		return e->status;
 	if (id.n && !db_rows(b, row))
 		return err_set(e, rq->arena, ST_NOT_FOUND, "This contact does not exist");
 	page = web_page(rq, b);
 	web_set_rows(page, "team", b, team);
+	web_set_row(page, "custom", b, custom, 0);
 	tmpl_set_text(page, "new_id", uuid_new(rq->arena));
 	if (id.n) {
 		web_set_row(page, "record", b, row, 0);
@@ -59,8 +60,7 @@ enum status contact_edit(struct http_request *rq, struct http_response *rs, stru
 
 /*
  * One statement for both. $12 is the company's name as typed: it counts when
- * nothing was picked; a name that no company has makes one (CON-7). A custom
- * value that reads the same keeps its type, so that a number stays one.
+ * nothing was picked; a name that no company has makes one (CON-7).
  */
 #define COMPANY_SQL                                                                               \
 	"with found as (select co.id from companies co where lower(co.name) = lower($12)"         \
@@ -86,8 +86,7 @@ static const char update_sql[] = COMPANY_SQL
 	" update contacts c set first_name = nullif($2, ''), last_name = nullif($3, ''), tags = w.tags, company_id = co.id,"
 	"	phones = w.phones, emails = w.emails, source = nullif($8, ''), description = nullif($9, ''),"
 	"	opt_in_status = $10::boolean, assignee_id = $13::uuid,"
-	"	custom_fields = coalesce((select jsonb_object_agg(x.k, case when c.custom_fields ->> x.k = x.v"
-	"		then c.custom_fields -> x.k else to_jsonb(x.v) end) from jsonb_each_text($11::jsonb) x (k, v)), '{}')"
+	"	custom_fields = internal.custom_merged('contact', c.custom_fields, $11::jsonb)"
 	" from words w, company co where c.id = $1::uuid";
 
 static int add_save(struct form *f, struct db_batch *b, struct sv id, bool make)

@@ -23,9 +23,7 @@ static int add_record(struct db_batch *b, struct sv id)
 	return db_add(b,
 		"select d.id, d.title, d.description, trim_scale(d.value) as value, d.currency, trim_scale(d.probability) as probability,"
 		" d.contact_id, d.company_id, d.expected_close_date, d.source, d.tags, d.discard_reason, co.name as company,"
-		" internal.person(c.first_name, c.last_name, coalesce(c.phones[1], c.emails[1])) as contact,"
-		" (select jsonb_agg(jsonb_build_object('key', k, 'value', v) order by k)"
-		"	from jsonb_each_text(d.custom_fields) x (k, v)) as custom"
+		" internal.person(c.first_name, c.last_name, coalesce(c.phones[1], c.emails[1])) as contact"
 		" from deals d left join contacts c on c.organization_id = d.organization_id and c.id = d.contact_id"
 		" left join companies co on co.organization_id = d.organization_id and co.id = d.company_id"
 		" where d.id = $1::uuid", DB_S(id));
@@ -62,12 +60,13 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 	struct db_batch *b = web_batch(rq);
 	struct tmpl_value *page;
 	struct sv chosen = f ? http_form(rq, "stage") : http_query(rq, "stage");
-	int row, stages, team;
+	int row, stages, team, custom;
 
 	web_me(rq, b);
 	row = id.n ? add_record(b, id) : add_beginning(rq, b);
 	stages = add_stages(b, id, chosen.n ? chosen : SV(""));
 	team = add_team(b, id, f);
+	custom = custom_add(b, "deal", CUSTOM_OF("deals"), id, f);
 	if (db_run(b, e))
 		return e->status;
 	if (!db_rows(b, row))
@@ -75,6 +74,7 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 	page = web_page(rq, b);
 	web_set_rows(page, "pipelines", b, stages);
 	web_set_rows(page, "team", b, team);
+	web_set_row(page, "custom", b, custom, 0);
 	tmpl_set_text(page, "new_id", uuid_new(rq->arena));
 	if (id.n)
 		web_set_row(page, "record", b, row, 0);
@@ -123,8 +123,7 @@ static const char update_sql[] = COMPANY_SQL
 	"	tags = array(select jsonb_array_elements_text($14::jsonb)), discard_reason = nullif($16, ''),"
 	"	won_at = case when d.stage = $8 and d.pipeline_id = $7::uuid then d.won_at end,"
 	"	lost_at = case when d.stage = $8 and d.pipeline_id = $7::uuid then d.lost_at end,"
-	"	custom_fields = coalesce((select jsonb_object_agg(x.k, case when d.custom_fields ->> x.k = x.v"
-	"		then d.custom_fields -> x.k else to_jsonb(x.v) end) from jsonb_each_text($15::jsonb) x (k, v)), '{}')"
+	"	custom_fields = internal.custom_merged('deal', d.custom_fields, $15::jsonb)"
 	" from company where d.id = $1::uuid";
 
 struct input {

@@ -124,8 +124,12 @@ enum status login_submit(struct http_request *rq, struct http_response *rs, stru
 		rs->status = 422;
 		return show(rq, rs, SV("This e-mail address and password do not match."), e);
 	}
-	if (open_session(rq, rs, &at, e))
-		return e->status;
+	if (open_session(rq, rs, &at, e)) {
+		if (e->status != ST_FORBIDDEN) /* unconfirmed, deactivated, not now (AUTH-20) */
+			return e->status;
+		rs->status = 403;
+		return show(rq, rs, err_message(e), e);
+	}
 	metrics_add(METRIC_LOGIN_OK, 1);
 	return http_redirect(rs, next.n ? next : SV("/"));
 }

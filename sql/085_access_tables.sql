@@ -1,4 +1,4 @@
--- The matrix of permissions (auth-team.md) on the tables: which flag opens one,
+-- The matrix of permissions (auth-team.md) on all tables, behind them: which flag opens one,
 -- and who sees which rows of it. Functions and pages run under these policies
 -- like the API, so that all say the same (AUTH-79, ADM-17).
 
@@ -146,8 +146,7 @@ create policy visible on public.share_links as restrictive to authenticated
 -- An event tells what its record was: it is for who sees the record. What a
 -- key may not read in messages it does not find here either (API-19).
 create policy visible on public.events as restrictive for select to authenticated
-	using ((select auth.sees_everything()) and (record_type <> 'member' or (select auth.may('can_manage_team')))
-		or case record_type
+	using ((select auth.sees_everything()) or case record_type
 		when 'message' then (select auth.may('can_read_messages')) and exists (select from public.messages m
 			where m.organization_id = events.organization_id and m.id = events.record_id)
 		when 'conversation' then exists (select from public.conversations c
@@ -162,37 +161,70 @@ create policy visible on public.events as restrictive for select to authenticate
 			where c.organization_id = events.organization_id and c.id = events.record_id)
 		when 'quote' then exists (select from public.quotes q
 			where q.organization_id = events.organization_id and q.id = events.record_id)
-		when 'member' then (select auth.may('can_manage_team'))
 		else true end);
 create policy message_keys on public.webhook_deliveries as restrictive for select to authenticated
 	using ((select auth.may('can_read_messages')));
 create policy message_keys on public.webhook_logs as restrictive for select to authenticated
 	using ((select auth.may('can_read_messages')));
 
--- ---- tables of 060, where they are ------------------------------------------------------------
+-- ---- tasks, campaigns, projects, calls, templates, rules ----------------------------------------
 
 do $$
 declare
-	r record;
+	t text;
 begin
-	for r in select * from (values
-			('tasks', 'can_access_tasks', 'assignee_id', 'tasks'),
-			('campaigns', 'can_access_broadcast', null, null),
-			('notification_logs', 'can_access_broadcast', null, null),
-			('projects', 'can_access_pm', null, null),
-			('project_milestones', 'can_access_pm', null, null),
-			('project_deliverables', 'can_access_pm', null, null)) x (name, flag, owner_column, kind)
-		where to_regclass('public.' || x.name) is not null
-	loop
-		perform internal.flag_table(to_regclass('public.' || r.name), r.flag);
-		if r.owner_column is not null then
-			perform internal.visible_table(to_regclass('public.' || r.name), r.owner_column, r.kind);
-		end if;
+	perform internal.flag_table('public.tasks', 'can_access_tasks');
+	perform internal.visible_table('public.tasks', 'assignee_id', 'tasks', 'created_by = (select auth.uid())');
+	foreach t in array array['campaigns', 'notification_logs'] loop
+		perform internal.flag_table(to_regclass('public.' || t), 'can_access_broadcast');
 	end loop;
-	if to_regclass('public.call_records') is not null then
-		perform internal.visible_table('public.call_records', 'agent_id', 'call_records');
-	end if;
+	foreach t in array array['projects', 'project_milestones', 'project_deliverables'] loop
+		perform internal.flag_table(to_regclass('public.' || t), 'can_access_pm');
+	end loop;
+	perform internal.visible_table('public.call_records', 'agent_id', 'call_records');
+	perform internal.flag_table('public.deal_contacts', 'can_access_crm');
+	perform internal.flag_table('public.record_merges', 'can_access_crm');
+	perform internal.flag_table('public.imports', 'can_access_crm');
+	perform internal.flag_table('public.import_rows', 'can_access_crm');
+	-- Who edits rules and flows is not said; they act for everybody (AUT, BOT, open points).
+	perform internal.admin_table('public.automation_rules');
+	perform internal.admin_table('public.bot_flows');
+	perform internal.flag_table('public.templates', 'can_send_messages', reads => false);
 end $$;
+create policy visible on public.deal_contacts as restrictive to authenticated
+	using ((select auth.sees_all('deals')) or exists (select from public.deals d
+		where d.organization_id = deal_contacts.organization_id and d.id = deal_contacts.deal_id));
+create policy visible on public.record_merges as restrictive for select to authenticated
+	using ((select auth.sees_all('contacts')) or merged_by = (select auth.uid()));
+create policy visible on public.bot_sessions as restrictive for select to authenticated
+	using ((select auth.sees_all('conversations')) or exists (select from public.conversations c
+		where c.organization_id = bot_sessions.organization_id and c.id = bot_sessions.conversation_id));
+
+-- One's own template, or with the permission any.
+create function internal.own_delete() returns trigger
+language plpgsql
+as $$
+begin
+	if old.created_by is distinct from auth.uid() then
+		perform internal.must('can_delete_data');
+	end if;
+	return old;
+end
+$$;
+create trigger a_own_delete before delete on public.templates for each row when (current_user = 'authenticated')
+	execute function internal.own_delete();
+
+create policy areas on public.events as restrictive for select to authenticated
+	using (case record_type
+		when 'task' then (select auth.may('can_access_tasks')) and ((select auth.sees_all('tasks')) or exists (
+			select from public.tasks t where t.organization_id = events.organization_id and t.id = events.record_id))
+		when 'call_record' then (select auth.sees_all('call_records')) or exists (
+			select from public.call_records r where r.organization_id = events.organization_id and r.id = events.record_id)
+		when 'campaign' then (select auth.may('can_access_broadcast'))
+		when 'project' then (select auth.may('can_access_pm'))
+		when 'project_milestone' then (select auth.may('can_access_pm'))
+		when 'project_deliverable' then (select auth.may('can_access_pm'))
+		else true end);
 
 grant execute on function internal.file_hidden(uuid), internal.has_quote(text, uuid) to authenticated;
 notify pgrst;
