@@ -31,6 +31,9 @@ lib_libkontor_a_SOURCES += \
 	lib/rest/where.c \
 	lib/rest/write.c
 
+check_PROGRAMS += t/unit/test_rest_config
+t_unit_test_rest_config_SOURCES = t/unit/test_rest_config.c
+
 check_PROGRAMS += t/unit/test_rest
 t_unit_test_rest_SOURCES = t/unit/test_rest.c t/unit/rest_schema.h
 

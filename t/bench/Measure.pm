@@ -15,7 +15,7 @@ use Exporter 'import';
 use File::Temp qw(tempdir);
 use JSON::PP;
 
-our @EXPORT = qw(instance psql_quiet psql_value wrk pgbench pairs figure median workdir);
+our @EXPORT = qw(instance psql_quiet psql_value many_contacts wrk pgbench pairs figure median workdir);
 our $PAIRS   = $ENV{KONTOR_BENCH_PAIRS}   // 7;
 our $SECONDS = $ENV{KONTOR_BENCH_SECONDS} // 2;
 
@@ -46,6 +46,27 @@ sub psql_value {
 	close $fh or die "psql failed\n";
 	chomp $out;
 	return $out;
+}
+
+# 500,000 contacts in 50 tenants; triggers off, for nobody measures inserts here.
+sub many_contacts {
+	return if psql_value("select exists (select from organizations where slug = 'bench-1')") eq 't';
+	psql_quiet(<<'END');
+alter table contacts disable trigger user;
+do $$
+begin
+	for i in 1 .. 49 loop
+		perform internal.create_organization('Bench ' || i, 'bench-' || i);
+	end loop;
+end
+$$;
+insert into contacts (organization_id, first_name, last_name, phones, emails, tags, created_at)
+select o.id, 'First' || n, 'Last' || n, array['+49' || (1500000000 + n)], array['person' || n || '@example.com'],
+	array['bench', 'n' || n % 7], now() - interval '40 days' - n * interval '1 minute'
+from organizations o, generate_series(1, 10000) n;
+alter table contacts enable trigger user;
+vacuum analyze contacts;
+END
 }
 
 sub median {

@@ -119,6 +119,12 @@ sub stop {
 
 END { local $?; eval { $_->stop } for grep { defined } @all }
 
+# The processes that answer.
+sub workers {
+	my $self = shift;
+	return split ' ', scalar `pgrep -P $self->{program}`;
+}
+
 # ---- FastCGI -----------------------------------------------------------------------
 
 sub record {
@@ -147,10 +153,12 @@ sub exchange {
 	$s->flush;
 	local $/;
 	$in = <$s> // '';
-	while (length $in >= 8) {
-		my (undef, $type, undef, $n, $pad) = unpack 'CCnnC', $in;
-		$out .= substr $in, 8, $n if $type == 6;
-		substr $in, 0, 8 + $n + $pad, '';
+	$self->{ended} = 0;
+	for (my $at = 0; $at + 8 <= length $in;) {
+		my (undef, $type, undef, $n, $pad) = unpack 'CCnnC', substr $in, $at, 8;
+		$out .= substr $in, $at + 8, $n if $type == 6;
+		$self->{ended} = 1 if $type == 3;
+		$at += 8 + $n + $pad;
 	}
 	return $out;
 }
@@ -162,7 +170,8 @@ sub get {
 }
 
 # request(METHOD, TARGET, OPTIONS): {status, headers, content, json}; json =>
-# data or body => bytes, type => content type, headers => {...}.
+# data or body => bytes, type => content type, headers => {...}. ended says
+# whether the answer has an end.
 sub request {
 	my ($self, $method, $target, %o) = @_;
 	my $body = exists $o{json} ? $json->encode($o{json}) : $o{body} // '';
@@ -180,6 +189,7 @@ sub request {
 		my ($name, $value) = /^([^:]+):\s*(.*)$/ or next;
 		lc $name eq 'status' ? ($r{status} = 0 + ($value =~ /^(\d+)/)[0]) : ($r{headers}{ lc $name } = $value);
 	}
+	$r{ended} = $self->{ended};
 	$r{json} = eval { $json->decode($r{content}) };
 	return \%r;
 }
