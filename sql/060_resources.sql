@@ -200,9 +200,6 @@ create trigger normalize before insert or update on public.templates
 create trigger events after insert or update or delete on public.templates
 	for each row execute function internal.record_events('template');
 do $$ begin perform internal.tenant_table('public.templates'); end $$;
--- Everybody deletes his own; others' only who may delete data (TPL-21).
-create policy delete_data on public.templates as restrictive for delete to authenticated
-	using (created_by = (select auth.uid()) or (select internal.must('can_delete_data')));
 
 -- ---- bot flows and their sessions -----------------------------------------------------
 

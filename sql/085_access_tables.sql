@@ -216,7 +216,7 @@ create policy visible on public.record_merges as restrictive for select to authe
 create policy visible on public.bot_sessions as restrictive for select to authenticated
 	using ((select auth.sees_all('conversations')) or auth.sees('conversation', conversation_id));
 
--- One's own template, or with the permission any.
+-- One's own template, or with the permission any (TPL-21).
 create function internal.own_delete() returns trigger
 language plpgsql
 as $$
