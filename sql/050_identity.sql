@@ -992,6 +992,27 @@ begin
 end
 $$;
 
+-- The sign-in page asks for the code before there is a session: what to compare
+-- it with, and, behind auth.login_ok, that it was right.
+create function auth.login_factors(usr uuid) returns table (id uuid, secret text, last_step bigint)
+language sql stable security definer set search_path = ''
+as $$ select f.id, f.secret, f.last_step from auth.factors f where f.user_id = usr and f.status = 'verified' $$;
+
+create function auth.login_factor_used(session_sha256 text, factor uuid, step bigint) returns void
+language plpgsql security definer set search_path = ''
+as $$
+begin
+	update auth.factors f set last_step = step where f.id = factor and f.last_step < step;
+	if not found then
+		raise exception using errcode = 'KT403', message = 'This code was used already; wait for the next one';
+	end if;
+	update auth.sessions s set aal = 'aal2', amr = jsonb_build_array(jsonb_build_object('method', 'totp', 'timestamp',
+			extract(epoch from now())::bigint)) || s.amr
+		where s.token_hash = decode(session_sha256, 'hex');
+end
+$$;
+grant execute on function auth.login_factors(uuid), auth.login_factor_used(text, uuid, bigint) to kontor_app;
+
 -- ---- sign-in at a provider (OpenID Connect) ------------------------------------------------------------------------------
 
 -- Who comes this way has no tenant yet, and a job needs one: the oldest bears it.

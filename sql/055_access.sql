@@ -451,11 +451,13 @@ begin
 end
 $$;
 
-create function internal.visible_table(t regclass, owner_column name, kind text, otherwise text default null) returns void
+create function internal.visible_table(t regclass, owner_column name, kind text, flag text default null,
+	otherwise text default null) returns void
 language plpgsql
 as $$
 declare
-	rule text := format('(select auth.sees_all(%L)) or %I = any ((select auth.team_ids())::uuid[])', kind, owner_column)
+	rule text := format('(select auth.sees_all(%L)) or %s%I = any ((select auth.team_ids())::uuid[])', kind,
+			case when flag is null then '' else format('(select auth.may(%L)) and ', flag) end, owner_column)
 		|| coalesce(' or ' || otherwise, '');
 begin
 	execute format('create policy visible on %s as restrictive to authenticated using (%s) with check (%s)', t, rule, rule);
@@ -466,8 +468,8 @@ begin
 		execute function internal.own_only(%L)', t, owner_column);
 end
 $$;
-comment on function internal.visible_table(regclass, name, text, text) is
-	'Own, team or all by the flag can_see_all_<kind>; otherwise: a condition by which a row is seen, too';
+comment on function internal.visible_table(regclass, name, text, text, text) is
+	'Own, team or all by the flag can_see_all_<kind>. flag: what own and team need; otherwise: by what a row is seen, too';
 
 -- Which flag opens a table, for addresses that name one (auth.open_table).
 create table internal.table_flags (

@@ -398,13 +398,6 @@ do $$ begin
 	perform internal.audit_table('public.organizations', 'organization', 'updated_at');
 	perform internal.audit_table('public.profiles', 'member', 'updated_at,is_online,last_seen_at');
 	perform internal.audit_table('public.user_roles', 'role', 'updated_at,may'); -- may follows from the others
-	perform internal.audit_table('public.permission_sets', 'permission_set', 'updated_at');
-	perform internal.audit_table('public.teams', 'team', 'updated_at');
-	perform internal.audit_table('public.team_members', 'team_member', 'updated_at');
-	perform internal.audit_table('public.user_channel_access', 'channel_access', 'updated_at');
-	perform internal.audit_table('public.login_schedules', 'login_schedule', 'updated_at');
-	perform internal.audit_table('public.invitations', 'invitation', 'updated_at', 'token,token_hash');
-	perform internal.audit_table('public.provider_credentials', 'credential', 'updated_at', 'value');
 	perform internal.audit_table('public.api_keys', 'api_key', 'updated_at,last_used_at,last_used_ip', 'key_hash');
 	perform internal.audit_table('public.channel_accounts', 'channel',
 		'updated_at,last_in_at,last_out_at,last_error,bad_signatures,connection_state');

@@ -16,6 +16,38 @@ end $$;
 create policy own_channels on public.channel_accounts as restrictive for select to authenticated
 	using ((select auth.channel_ids()) is null or id = any ((select auth.channel_ids())::uuid[]));
 
+-- Whether the caller sees a record: under its own policies, for what hangs on
+-- it. Asked of those alone from whom something is hidden.
+create function auth.sees(kind text, record uuid) returns boolean
+language plpgsql stable
+as $$
+declare
+	org uuid := auth.org();
+begin
+	case kind
+	when 'conversation', 'inbox' then
+		return exists (select from public.conversations c where c.organization_id = org and c.id = record);
+	when 'message' then
+		return exists (select from public.messages m where m.organization_id = org and m.id = record);
+	when 'contact' then
+		return exists (select from public.contacts c where c.organization_id = org and c.id = record);
+	when 'company' then
+		return exists (select from public.companies c where c.organization_id = org and c.id = record);
+	when 'deal' then
+		return exists (select from public.deals d where d.organization_id = org and d.id = record);
+	when 'quote' then
+		return exists (select from public.quotes q where q.organization_id = org and q.id = record);
+	when 'task' then
+		return exists (select from public.tasks t where t.organization_id = org and t.id = record);
+	when 'call_record' then
+		return exists (select from public.call_records r where r.organization_id = org and r.id = record);
+	else
+		return true;
+	end case;
+end
+$$;
+grant execute on function auth.sees(text, uuid) to authenticated;
+
 -- ---- conversations and messages ----------------------------------------------------
 
 -- Assigned only or all, by flag; whose team it is; and the channels granted
@@ -36,8 +68,7 @@ do $$ begin
 	perform internal.flag_table('public.messages', 'can_read_messages', 'can_send_messages');
 end $$;
 create policy visible on public.messages as restrictive to authenticated
-	using ((select auth.sees_all('conversations')) or exists (select from public.conversations c
-		where c.organization_id = messages.organization_id and c.id = messages.conversation_id));
+	using ((select auth.sees_all('conversations')) or auth.sees('conversation', conversation_id));
 
 create function internal.of_message(t regclass) returns void
 language plpgsql
@@ -45,9 +76,8 @@ as $$
 begin
 	execute format('create policy flag_select on %s as restrictive for select to authenticated
 		using ((select auth.may(''can_read_messages'')))', t);
-	execute format('create policy visible on %1$s as restrictive for select to authenticated
-		using ((select auth.sees_all(''conversations'')) or exists (select from public.messages m
-			where m.organization_id = %1$s.organization_id and m.id = %1$s.message_id))', t);
+	execute format('create policy visible on %s as restrictive for select to authenticated
+		using ((select auth.sees_all(''conversations'')) or auth.sees(''message'', message_id))', t);
 end
 $$;
 do $$ begin
@@ -64,34 +94,48 @@ as $$
 	select exists (select from public.message_attachments a where a.organization_id = auth.org() and a.file_id = file)
 $$;
 create policy visible on public.files as restrictive for select to authenticated
-	using ((select auth.sees_all('conversations')) or created_by = (select auth.uid())
-		or exists (select from public.message_attachments a where a.organization_id = files.organization_id and a.file_id = files.id)
-		or not internal.file_hidden(id));
+	using ((select auth.sees_all('conversations')) or created_by = (select auth.uid()) or not internal.file_hidden(id)
+		or exists (select from public.message_attachments a where a.organization_id = files.organization_id and a.file_id = files.id));
 create index message_attachments_file_idx on public.message_attachments (organization_id, file_id) where file_id is not null;
 
 -- ---- contacts, companies, deals ---------------------------------------------------------
 
 -- With its owner's rights, or the policies of deals and quotes would ask each other.
-create function internal.has_quote(kind text, record uuid) returns boolean
+create function internal.has_quote(deal uuid) returns boolean
 language sql stable security definer set search_path = ''
-as $$
-	select exists (select from public.quotes q where q.organization_id = auth.org()
-		and case kind when 'deal' then q.deal_id = record when 'contact' then q.contact_id = record else q.company_id = record end)
-$$;
+as $$ select exists (select from public.quotes q where q.organization_id = auth.org() and q.deal_id = deal) $$;
 create index quotes_owner_idx on public.quotes (organization_id, owner_id);
+
+-- Whom one writes with is known in the inbox, and who is behind a deal or a
+-- quote that is seen, whoever they are assigned to. As functions, or the
+-- policies of all these tables would stand in the plan of every query.
+create function internal.shown_contacts() returns setof uuid
+language sql stable
+as $$
+	select c.contact_id from public.conversations c where c.organization_id = auth.org()
+	union all
+	select d.contact_id from public.deals d where d.organization_id = auth.org() and d.contact_id is not null
+	union all
+	select q.contact_id from public.quotes q where q.organization_id = auth.org() and q.contact_id is not null
+$$;
+create function internal.shown_companies() returns setof uuid
+language sql stable
+as $$
+	select k.company_id from public.contacts k where k.organization_id = auth.org() and k.company_id is not null
+	union all
+	select d.company_id from public.deals d where d.organization_id = auth.org() and d.company_id is not null
+	union all
+	select q.company_id from public.quotes q where q.organization_id = auth.org() and q.company_id is not null
+$$;
 
 do $$ begin
 	perform internal.flag_table('public.deals', 'can_access_crm');
-	perform internal.visible_table('public.deals', 'owner_id', 'deals',
-		'(select auth.may(''can_access_finance'')) and internal.has_quote(''deal'', id)');
-	-- The person one writes with is known in the inbox, and the one behind an
-	-- own deal, whoever they are assigned to.
+	perform internal.visible_table('public.deals', 'owner_id', 'deals', 'can_access_crm',
+		'(select auth.may(''can_access_finance'')) and internal.has_quote(id)');
 	perform internal.flag_table('public.contacts', 'can_access_crm', reads => false);
 	update internal.table_flags set reads = 'can_access_crm' where name = 'contacts';
-	perform internal.visible_table('public.contacts', 'assignee_id', 'contacts',
-		'exists (select from public.conversations c where c.organization_id = contacts.organization_id and c.contact_id = contacts.id)'
-		' or exists (select from public.deals d where d.organization_id = contacts.organization_id and d.contact_id = contacts.id)'
-		' or (select auth.may(''can_access_finance'')) and internal.has_quote(''contact'', id)');
+	perform internal.visible_table('public.contacts', 'assignee_id', 'contacts', 'can_access_crm',
+		'id in (select internal.shown_contacts())');
 end $$;
 
 alter table public.companies add column if not exists owner_id uuid;
@@ -101,67 +145,41 @@ create index companies_owner_idx on public.companies (organization_id, owner_id)
 do $$ begin
 	perform internal.flag_table('public.companies', 'can_access_crm', reads => false);
 	update internal.table_flags set reads = 'can_access_crm' where name = 'companies';
-	perform internal.visible_table('public.companies', 'owner_id', 'contacts',
-		'exists (select from public.contacts k where k.organization_id = companies.organization_id and k.company_id = companies.id)'
-		' or exists (select from public.deals d where d.organization_id = companies.organization_id and d.company_id = companies.id)'
-		' or (select auth.may(''can_access_finance'')) and internal.has_quote(''company'', id)');
+	perform internal.visible_table('public.companies', 'owner_id', 'contacts', 'can_access_crm',
+		'id in (select internal.shown_companies())');
 end $$;
 
 -- ---- what hangs on them -------------------------------------------------------------------
 
 create policy visible on public.contact_handles as restrictive to authenticated
-	using ((select auth.sees_all('contacts')) or exists (select from public.contacts c
-		where c.organization_id = contact_handles.organization_id and c.id = contact_handles.contact_id));
+	using ((select auth.sees_all('contacts')) or auth.sees('contact', contact_id));
 create policy visible on public.deal_stage_history as restrictive to authenticated
-	using ((select auth.sees_all('deals')) or exists (select from public.deals d
-		where d.organization_id = deal_stage_history.organization_id and d.id = deal_stage_history.deal_id));
+	using ((select auth.sees_all('deals')) or auth.sees('deal', deal_id));
 create policy visible on public.deal_owner_history as restrictive to authenticated
-	using ((select auth.sees_all('deals')) or exists (select from public.deals d
-		where d.organization_id = deal_owner_history.organization_id and d.id = deal_owner_history.deal_id));
+	using ((select auth.sees_all('deals')) or auth.sees('deal', deal_id));
 create policy visible on public.notes as restrictive to authenticated
 	using ((select auth.sees_everything()) or case
-		when deal_id is not null then exists (select from public.deals d
-			where d.organization_id = notes.organization_id and d.id = notes.deal_id)
-		when conversation_id is not null then exists (select from public.conversations c
-			where c.organization_id = notes.organization_id and c.id = notes.conversation_id)
-		when company_id is not null then exists (select from public.companies c
-			where c.organization_id = notes.organization_id and c.id = notes.company_id)
-		when contact_id is not null then exists (select from public.contacts c
-			where c.organization_id = notes.organization_id and c.id = notes.contact_id)
+		when deal_id is not null then auth.sees('deal', deal_id)
+		when conversation_id is not null then auth.sees('conversation', conversation_id)
+		when company_id is not null then auth.sees('company', company_id)
+		when contact_id is not null then auth.sees('contact', contact_id)
 		else true end);
 
 do $$ begin
 	perform internal.flag_table('public.quotes', 'can_access_crm');
-	perform internal.visible_table('public.quotes', 'owner_id', 'deals',
-		'(select auth.may(''can_access_finance''))'
-		' or exists (select from public.deals d where d.organization_id = quotes.organization_id and d.id = quotes.deal_id)');
+	perform internal.visible_table('public.quotes', 'owner_id', 'deals', 'can_access_crm',
+		'(select auth.may(''can_access_finance'')) or auth.sees(''deal'', deal_id)');
 end $$;
 create policy visible on public.quote_lines as restrictive to authenticated
-	using ((select auth.sees_all('deals')) or exists (select from public.quotes q
-		where q.organization_id = quote_lines.organization_id and q.id = quote_lines.quote_id));
+	using ((select auth.sees_all('deals')) or auth.sees('quote', quote_id));
 create policy visible on public.share_links as restrictive to authenticated
-	using ((select auth.sees_all('deals')) or kind = 'quote' and exists (select from public.quotes q
-		where q.organization_id = share_links.organization_id and q.id = share_links.record_id));
+	using ((select auth.sees_all('deals')) or kind = 'quote' and auth.sees('quote', record_id));
 
 -- An event tells what its record was: it is for who sees the record. What a
 -- key may not read in messages it does not find here either (API-19).
 create policy visible on public.events as restrictive for select to authenticated
-	using ((select auth.sees_everything()) or case record_type
-		when 'message' then (select auth.may('can_read_messages')) and exists (select from public.messages m
-			where m.organization_id = events.organization_id and m.id = events.record_id)
-		when 'conversation' then exists (select from public.conversations c
-			where c.organization_id = events.organization_id and c.id = events.record_id)
-		when 'inbox' then exists (select from public.conversations c
-			where c.organization_id = events.organization_id and c.id = events.record_id)
-		when 'deal' then exists (select from public.deals d
-			where d.organization_id = events.organization_id and d.id = events.record_id)
-		when 'contact' then exists (select from public.contacts c
-			where c.organization_id = events.organization_id and c.id = events.record_id)
-		when 'company' then exists (select from public.companies c
-			where c.organization_id = events.organization_id and c.id = events.record_id)
-		when 'quote' then exists (select from public.quotes q
-			where q.organization_id = events.organization_id and q.id = events.record_id)
-		else true end);
+	using ((select auth.sees_everything()) or record_type <> 'message' and auth.sees(record_type, record_id)
+		or record_type = 'message' and (select auth.may('can_read_messages')) and auth.sees('message', record_id));
 create policy message_keys on public.webhook_deliveries as restrictive for select to authenticated
 	using ((select auth.may('can_read_messages')));
 create policy message_keys on public.webhook_logs as restrictive for select to authenticated
@@ -174,7 +192,7 @@ declare
 	t text;
 begin
 	perform internal.flag_table('public.tasks', 'can_access_tasks');
-	perform internal.visible_table('public.tasks', 'assignee_id', 'tasks', 'created_by = (select auth.uid())');
+	perform internal.visible_table('public.tasks', 'assignee_id', 'tasks', null, 'created_by = (select auth.uid())');
 	foreach t in array array['campaigns', 'notification_logs'] loop
 		perform internal.flag_table(to_regclass('public.' || t), 'can_access_broadcast');
 	end loop;
@@ -192,13 +210,11 @@ begin
 	perform internal.flag_table('public.templates', 'can_send_messages', reads => false);
 end $$;
 create policy visible on public.deal_contacts as restrictive to authenticated
-	using ((select auth.sees_all('deals')) or exists (select from public.deals d
-		where d.organization_id = deal_contacts.organization_id and d.id = deal_contacts.deal_id));
+	using ((select auth.sees_all('deals')) or auth.sees('deal', deal_id));
 create policy visible on public.record_merges as restrictive for select to authenticated
 	using ((select auth.sees_all('contacts')) or merged_by = (select auth.uid()));
 create policy visible on public.bot_sessions as restrictive for select to authenticated
-	using ((select auth.sees_all('conversations')) or exists (select from public.conversations c
-		where c.organization_id = bot_sessions.organization_id and c.id = bot_sessions.conversation_id));
+	using ((select auth.sees_all('conversations')) or auth.sees('conversation', conversation_id));
 
 -- One's own template, or with the permission any.
 create function internal.own_delete() returns trigger
@@ -216,15 +232,14 @@ create trigger a_own_delete before delete on public.templates for each row when 
 
 create policy areas on public.events as restrictive for select to authenticated
 	using (case record_type
-		when 'task' then (select auth.may('can_access_tasks')) and ((select auth.sees_all('tasks')) or exists (
-			select from public.tasks t where t.organization_id = events.organization_id and t.id = events.record_id))
-		when 'call_record' then (select auth.sees_all('call_records')) or exists (
-			select from public.call_records r where r.organization_id = events.organization_id and r.id = events.record_id)
+		when 'task' then (select auth.may('can_access_tasks')) and (select auth.sees_all('tasks')) or auth.sees('task', record_id)
+		when 'call_record' then (select auth.sees_all('call_records')) or auth.sees('call_record', record_id)
 		when 'campaign' then (select auth.may('can_access_broadcast'))
 		when 'project' then (select auth.may('can_access_pm'))
 		when 'project_milestone' then (select auth.may('can_access_pm'))
 		when 'project_deliverable' then (select auth.may('can_access_pm'))
 		else true end);
 
-grant execute on function internal.file_hidden(uuid), internal.has_quote(text, uuid) to authenticated;
+grant execute on function internal.file_hidden(uuid), internal.has_quote(uuid), internal.shown_contacts(),
+	internal.shown_companies() to authenticated;
 notify pgrst;

@@ -267,9 +267,10 @@ static enum status read_form(struct tree *t, struct body *b)
 
 /* ---- the whole -------------------------------------------------------------------- */
 
-static bool begins_json(struct sv body)
+bool body_begins_json(const struct tree *t)
 {
-	body = sv_trim(body);
+	struct sv body = sv_trim(t->in->body);
+
 	return body.n && (body.p[0] == '{' || body.p[0] == '[');
 }
 
@@ -280,9 +281,9 @@ static enum status read_any(struct tree *t, struct body *b)
 	if (sv_starts(type, SV("text/csv")))
 		return read_csv(t, b);
 	/* curl -d says "form" of whatever it sends. */
-	if (sv_starts(type, SV("application/x-www-form-urlencoded")) && !begins_json(t->in->body))
+	if (sv_starts(type, SV("application/x-www-form-urlencoded")) && !body_begins_json(t))
 		return read_form(t, b);
-	if (!type.n || sv_find(type, SV("json")) >= 0 || begins_json(t->in->body))
+	if (!type.n || sv_find(type, SV("json")) >= 0 || body_begins_json(t))
 		return read_json(t, b);
 	return body_fail(t, arena_printf(t->arena, "Content-Type not acceptable: %.*s",
 					 SV_ARG(type)));

@@ -160,12 +160,14 @@ static void columns_named(struct tree *t)
 static enum status post_arguments(struct tree *t)
 {
 	struct sv type = t->in->content_type;
+	bool form = sv_starts(type, SV("application/x-www-form-urlencoded"));
 
-	if (sv_starts(type, SV("application/x-www-form-urlencoded")))
+	/* curl -d says "form" of whatever it sends. */
+	if (form && !body_begins_json(t))
 		return form_arguments(t);
 	if (sv_starts(type, SV("text/csv")))
 		return csv_arguments(t);
-	t->call->raw = type.n && sv_find(type, SV("json")) < 0;
+	t->call->raw = type.n && !form && sv_find(type, SV("json")) < 0;
 	if (t->call->raw)
 		return ST_OK;
 	if (!json_arguments(t))

@@ -245,6 +245,8 @@ enum status body_read(struct tree *t, struct body *b);
 /* Adds the names in columns= or on_conflict=. */
 enum status body_names(struct tree *t, struct sv text, struct body *b);
 enum status body_fail(struct tree *t, const char *message);
+/* { or [ comes first, whatever the content type says. */
+bool body_begins_json(const struct tree *t);
 
 /* ---- rpc.c: functions ------------------------------------------------------ */
 

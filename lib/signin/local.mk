@@ -1,5 +1,6 @@
 lib_libkontor_a_SOURCES += \
 	lib/signin/signin.h \
+	lib/signin/factor.c \
 	lib/signin/letter.c \
 	lib/signin/oidc.c \
 	lib/signin/qr.c \

@@ -49,6 +49,15 @@ bool redirect_allowed(struct arena *a, struct sv url);
 /* The same address if it is allowed, else base_url. A path is one of ours. */
 struct sv redirect_or_home(struct arena *a, struct sv url);
 
+/* ---- second factors (TOTP) ---------------------------------------------------- */
+
+/* A factor's secret as the database keeps it; it opens for its own factor only. */
+struct sv factor_seal(struct arena *a, struct sv factor_id, struct sv secret);
+/* The step whose code this is, if none before last_step; -1 when it is wrong,
+ * was used, or the secret was sealed with another key. */
+int64_t factor_check(struct arena *a, struct sv factor_id, struct sv sealed, struct sv code,
+		     struct sv last_step);
+
 /* ---- pictures ------------------------------------------------------------------ */
 
 /* The text as a QR code in SVG, black on white, with its quiet zone. */

@@ -42,6 +42,9 @@ is($r->{json}[0]{first_name}, 'Xi', 'a form is one row');
 $r = api(POST => $rest, key => $mine->{api_key}, type => 'application/x-www-form-urlencoded',
 	body => qq({"first_name":"Yan","source":"$mark"}));
 is($r->{json}[0]{first_name}, 'Yan', 'curl -d without a content type: JSON is seen as such');
+$r = api(POST => "$base/rpc/get_unanswered_conversations_count", key => $mine->{api_key},
+	type => 'application/x-www-form-urlencoded', body => '{}');
+is($r->{status}, 200, 'as the arguments of a function too');
 is(psql("select count(*) from contacts where source = '$mark' and organization_id = '$mine->{organization_id}'"), 4,
 	'nothing else was written');
 

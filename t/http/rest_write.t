@@ -240,7 +240,7 @@ is(ask(GET => '/rpc/named?name=eq.pen&select=name', undef, Accept => 'applicatio
 	'a set of one as an object');
 is(status(ask(POST => '/rpc/whole', { a => [1] })), '200 {"got" : {"a":[1]}}', 'an unnamed argument takes the body');
 is(status($rest->request(POST => '/rpc/bytes', type => 'application/octet-stream', body => "a\0b\xff")), '200 4', 'as bytes');
-is(status($rest->request(POST => '/rpc/say', type => 'text/plain', body => 'hi')), '200 "said hi"', 'as text');
+is(status($rest->request(POST => '/rpc/say', type => 'text/plain', body => '{hi}')), '200 "said {hi}"', 'as text');
 is(status(ask(POST => '/rpc/keep', { what => 'kept' })), '204 ', 'a function that writes');
 is(code(ask(GET => '/rpc/keep?what=not')), '405 25006', 'does not by GET');
 is($rest->psql("select string_agg(v, ',') from shop.plain where v is not null"), 'kept', 'so it wrote once');

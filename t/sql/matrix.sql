@@ -38,6 +38,7 @@ insert into messages (organization_id, conversation_id, direction, content, stat
 	select :'org', c.id, 'INBOUND', c.external_id, 'DELIVERED' from conversations c where c.organization_id = :'org';
 insert into quotes (organization_id, title, deal_id, currency, owner_id)
 	select :'org', d.title, d.id, 'EUR', d.owner_id from deals d where d.organization_id = :'org';
+insert into contacts (organization_id, first_name, assignee_id) select :'org', 'Lone ' || w.name, w.id from who w;
 insert into tasks (organization_id, title, assignee_id, created_by) select :'org', w.name, w.id, null from who w;
 insert into call_records (organization_id, external_call_id, agent_id) select :'org', w.name, w.id from who w;
 insert into templates (organization_id, name, created_by) select :'org', w.name, w.id from who w;
@@ -123,11 +124,12 @@ from (values
 	('AUTH-65', 'Tasks', 'tasks', 'title', 'Y Y Y F Y', 'can_access_tasks', 5))
 	t (rows, area, name, label, cells, flag, n),
 	(values ('read', 1), ('change', 2), ('delete', 3)) v (verb, n), (values ('own', '<me>'), ('other', 'COLLEAGUE')) o (whose, mark)
--- The contact of an open conversation is known in the inbox without the CRM:
--- the cell "read" of contacts stands below.
-where not (v.verb = 'read' and t.name in ('contacts', 'companies'))
+-- Whom one writes with is known without the CRM; one who never wrote stands below.
+where not (v.verb = 'read' and t.name = 'contacts')
 order by t.n, v.n, o.whose;
 insert into matrix (rows, area, verb, cells, flag, sql) values
+	('AUTH-65 AUTH-72', 'Contacts, companies, deals', 'read own', 'Y Y Y F F', 'can_access_crm', $$select id from contacts where first_name = 'Lone <me>'$$),
+	('AUTH-65 AUTH-72', 'Contacts, companies, deals', 'read other', 'Y Y Y F F', 'can_access_crm', $$select id from contacts where first_name = 'Lone COLLEAGUE'$$),
 	('AUTH-65 AUTH-72', 'Contacts, companies, deals', 'new contact', 'Y Y Y F F', 'can_access_crm', $$insert into contacts (first_name) values ('x')$$),
 	('AUTH-65 AUTH-72', 'Contacts, companies, deals', 'new company', 'Y Y Y F F', 'can_access_crm', $$insert into companies (name) values ('x')$$),
 	('AUTH-65 AUTH-72', 'Contacts, companies, deals', 'new deal', 'Y Y Y F F', 'can_access_crm', $$insert into deals (title) values ('x')$$),

@@ -1,19 +1,12 @@
 /* /auth/v1/factors: a second factor by an authenticator app (TOTP). */
 #include "fcgi/api/auth/auth.h"
 
-#include "base/clock.h"
 #include "base/conf.h"
 #include "base/uuid.h"
 #include "crypto/crypto.h"
 #include "net/url.h"
 
 #define SECRET_SIZE 20 /* as RFC 4226 recommends */
-
-/* A sealed secret opens for its own factor only. */
-static struct sv context(struct arena *a, struct sv factor)
-{
-	return sv_from(arena_printf(a, "factor:%.*s", SV_ARG(factor)));
-}
 
 static void member(struct buf *b, const char *key, struct sv value)
 {
@@ -114,8 +107,7 @@ enum status auth_factor_enroll(struct http_request *rq, struct http_response *rs
 	secret = crypto_base32(rq->arena, sv_make(raw, sizeof(raw)));
 	done = db_add(b, "select auth.factor_enroll($1, $2, $3) as outcome", DB_S(id),
 		      DB_S(name.n ? name : SV("")),
-		      DB_S(crypto_seal(rq->arena, context(rq->arena, id),
-				       sv_make(raw, sizeof(raw)))));
+		      DB_S(factor_seal(rq->arena, id, sv_make(raw, sizeof(raw)))));
 	mine = db_add(b, "select auth.my_email()");
 	if (db_run(b, e))
 		return nobody(rq, e);
@@ -157,8 +149,8 @@ static enum status check_code(struct http_request *rq, struct sv challenge, stru
 			      int64_t *step, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
-	struct sv id = http_param(rq, "id"), secret;
-	int64_t wait = 0, last = 0;
+	struct sv id = http_param(rq, "id");
+	int64_t wait = 0;
 	int found;
 
 	found = db_add(b, "select * from auth.factor_secret($1, $2)", DB_S(id), DB_S(challenge));
@@ -167,13 +159,8 @@ static enum status check_code(struct http_request *rq, struct sv challenge, stru
 	sv_to_i64(db_first(b, found, "wait"), &wait);
 	if (!sv_eq(db_first(b, found, "outcome"), SV("ok")))
 		return auth_refuse(rq, db_first(b, found, "outcome"), wait, e);
-	secret = crypto_open(rq->arena, context(rq->arena, id), db_first(b, found, "secret"));
-	if (!secret.n)
-		return err_set(e, rq->arena, ST_INTERNAL, "The factor was sealed with another key");
-	sv_to_i64(db_first(b, found, "last_step"), &last);
-	*step = crypto_totp_check(rq->arena, secret, code, clock_now_ms() / 1000);
-	if (*step <= last)
-		*step = -1;
+	*step = factor_check(rq->arena, id, db_first(b, found, "secret"), code,
+			     db_first(b, found, "last_step"));
 	return ST_OK;
 }
 

@@ -18,6 +18,7 @@ static enum status refused(struct http_request *rq, struct sv user_id, struct er
 
 	metrics_add(METRIC_LOGIN_FAILED, 1);
 	if (user_id.n) {
+		db_remote(b, rq->remote_addr);
 		db_as_self(b);
 		db_add(b, "select auth.login_failed($1)", DB_S(user_id));
 		if (db_run(b, e))
