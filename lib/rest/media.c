@@ -143,8 +143,9 @@ static bool of_result(const struct tree *t, const struct rest_handler *h)
 	       sv_eq(h->target_schema, t->function->result->schema);
 }
 
-static const struct rest_handler *find(const struct tree *t, struct sv media,
-				       bool (*fits)(const struct tree *, const struct rest_handler *))
+typedef bool fits_fn(const struct tree *t, const struct rest_handler *h);
+
+static const struct rest_handler *find(const struct tree *t, struct sv media, fits_fn *fits)
 {
 	for (size_t i = 0; i < t->schema->nhandlers; i++) {
 		const struct rest_handler *h = &t->schema->handlers[i];

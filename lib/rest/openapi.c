@@ -127,7 +127,8 @@ static void put_type(json_t *o, struct sv type)
 	if (sv_ends(type, SV("[]"))) {
 		const char *of = swagger_type(sv_make(type.p, type.n - 2));
 
-		json_object_set_new(o, "items", of ? json_pack("{s:s}", "type", of) : json_object());
+		json_object_set_new(o, "items",
+				    of ? json_pack("{s:s}", "type", of) : json_object());
 	}
 }
 
@@ -289,7 +290,8 @@ static void put_path(struct writer *w, struct sv name, struct sv comment, bool w
 	json_object_set_new(path, "get", get);
 	if (writable) {
 		o = operation(name, comment, "201", "Created");
-		put_parameters(o, NULL, (const char *[]){ body, "select", "preferPost", NULL }, w->a);
+		put_parameters(o, NULL, (const char *[]){ body, "select", "preferPost", NULL },
+			       w->a);
 		json_object_set_new(path, "post", o);
 		o = operation(name, comment, "204", "No Content");
 		put_parameters(o, filters, (const char *[]){ body, "preferReturn", NULL }, w->a);
@@ -397,8 +399,8 @@ static size_t add_function(struct writer *w, size_t row)
 	}
 	if (!json_array_size(json_object_get(schema, "required")))
 		json_object_del(schema, "required");
-	body = json_pack("[{s:s, s:b, s:s, s:o}, o]", "name", "args", "required", true, "in", "body",
-			 "schema", schema, ref("parameters", SV("preferParams"), w->a));
+	body = json_pack("[{s:s, s:b, s:s, s:o}, o]", "name", "args", "required", true, "in",
+			 "body", "schema", schema, ref("parameters", SV("preferParams"), w->a));
 	json_object_set_new(path, "post", call(name, comment, body));
 	if (changes)
 		json_decref(query);

@@ -246,7 +246,8 @@ static enum status answer(struct rest *r, const struct rest_input *in, struct st
 		http_stream_fail(s->rs);
 		return ST_OK;
 	}
-	if (streams ? stream_end(s, b, e) : answer_write(s->plan, r->options, b, s->asked, s->rs, e))
+	if (streams ? stream_end(s, b, e) :
+		      answer_write(s->plan, r->options, b, s->asked, s->rs, e))
 		return e->status;
 	if (s->asked->settings < 0 || http_is_streaming(s->rs))
 		return ST_OK;

@@ -30,7 +30,7 @@ static void add(struct arena *a, struct http_response *rs, json_t *before, size_
 	size_t j;
 	json_t *one;
 
-	json_array_foreach(before, j, one) if (j < i) repeated |= json_object_get(one, name) != NULL;
+	json_array_foreach(before, j, one) if (j < i) repeated |= !!json_object_get(one, name);
 	(repeated ? http_add_header : http_set_header)(rs, arena_dup(a, sv_from(name)),
 						       sv_from(value));
 }
@@ -70,7 +70,8 @@ enum status settings_apply(const struct db_batch *b, int stmt, struct http_respo
 	if (!status.n)
 		return ST_OK;
 	if (!sv_to_i64(status, &http) || http < 100 || http > 999)
-		return bad_setting(e, "PGRST112", "response.status guc must be a valid status code");
+		return bad_setting(e, "PGRST112",
+				   "response.status guc must be a valid status code");
 	rs->status = (int)http;
 	return ST_OK;
 }

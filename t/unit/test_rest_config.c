@@ -164,7 +164,9 @@ static struct sv asks(const struct crypto_keys *keys, struct sv token, const cha
 
 static struct sv asks_hs(const char *payload, const char *audience)
 {
-	return asks(keys_of(SV(SECRET), false), signed_hs(HS, payload, SV(SECRET)), audience, "anon");
+	struct sv token = signed_hs(HS, payload, SV(SECRET));
+
+	return asks(keys_of(SV(SECRET), false), token, audience, "anon");
 }
 
 static void test_tokens(void)
@@ -182,8 +184,8 @@ static void test_tokens(void)
 	is_sv(asks(keys_of(SV("another secret that is as long as it"), false), token, NULL, "anon"),
 	      SV("No suitable key or wrong key type"), "another secret");
 	is_sv(why.code, SV("PGRST301"), "its code");
-	is_sv(asks(keys_of(SV(SECRET), false), signed_hs("{\"alg\":\"none\"}", "{}", SV(SECRET)), NULL,
-		   "anon"),
+	is_sv(asks(keys_of(SV(SECRET), false),
+		   signed_hs("{\"alg\":\"none\"}", "{}", SV(SECRET)), NULL, "anon"),
 	      SV("Wrong or unsupported encoding algorithm"), "alg none is none");
 	is_sv(asks(keys_of(SV(SECRET), false), SV("Bearer a.b"), NULL, "anon"),
 	      SV("Expected 3 parts in JWT; got 2"), "two parts");
@@ -253,7 +255,9 @@ static struct sv rsa_jwk(EVP_PKEY *key, const char *kid)
 {
 	struct sv n = part(key, OSSL_PKEY_PARAM_RSA_N), e = part(key, OSSL_PKEY_PARAM_RSA_E);
 
-	return sv_from(arena_printf(arena, "{\"kty\":\"RSA\",\"kid\":\"%s\",\"n\":\"%.*s\",\"e\":\"%.*s\"}",
+	return sv_from(arena_printf(arena,
+				    "{\"kty\":\"RSA\",\"kid\":\"%s\",\"n\":\"%.*s\","
+				    "\"e\":\"%.*s\"}",
 				    kid, SV_ARG(n), SV_ARG(e)));
 }
 
