@@ -256,18 +256,16 @@ as $$
 				when agent ~ 'CrOS' then ' on ChromeOS' when agent ~ 'Linux' then ' on Linux' else '' end end
 $$;
 
--- Active sessions of the tenant, newest first. A row's later columns are read
--- by name, because not every version of the table has them.
+-- Active sessions of the tenant, newest first.
 create function internal.sessions(of_user uuid default null)
 	returns table (id uuid, user_id uuid, kind text, device text, remote_addr text, created_at timestamptz,
 		last_seen_at timestamptz, is_current boolean)
 language sql stable security definer set search_path = ''
 as $$
 	select s.id, s.user_id, s.kind, internal.device(s.user_agent), s.remote_addr, s.created_at,
-		coalesce((to_jsonb(s) ->> 'last_seen_at')::timestamptz, s.created_at),
-		s.id = (auth.claims() ->> 'session_id')::uuid
+		s.last_seen_at, s.id = (auth.claims() ->> 'session_id')::uuid
 	from auth.sessions s
-	where s.organization_id = auth.org() and s.expires_at > now() and to_jsonb(s) ->> 'ended_at' is null
+	where s.organization_id = auth.org() and s.expires_at > now() and s.ended_at is null
 		and (auth.app_role() in ('OWNER', 'ADMIN') or s.user_id = auth.uid())
 		and (of_user is null or s.user_id = of_user)
 	order by s.created_at desc limit 500
@@ -278,10 +276,11 @@ comment on function internal.sessions(uuid) is 'Who is signed in (ADM-31): admin
 create function internal.session_revoke(session uuid) returns void
 language plpgsql security definer set search_path = ''
 as $$
+declare
+	found_one uuid[] := array(select s.id from auth.sessions s where s.id = session and s.organization_id = auth.org()
+		and (auth.app_role() in ('OWNER', 'ADMIN') or s.user_id = auth.uid()));
 begin
-	delete from auth.sessions s where s.id = session and s.organization_id = auth.org()
-		and (auth.app_role() in ('OWNER', 'ADMIN') or s.user_id = auth.uid());
-	if not found then
+	if auth.end_sessions(found_one, 'revoked') = 0 then
 		raise exception using errcode = 'KT404', message = 'This session has ended already';
 	end if;
 end
