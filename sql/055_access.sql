@@ -405,7 +405,13 @@ comment on function auth.channel_ids() is 'The channel accounts that the caller 
 create function auth.sees_all(kind text) returns boolean
 language plpgsql stable
 as $$
+declare
+	c jsonb := nullif(current_setting('request.jwt.claims', true), '');
 begin
+	-- Whoever has every flag, or is no member at all: the usual case, asked once.
+	if c -> 'may' ? '*' and (kind <> 'conversations' or not c ? 'sub' or c ->> 'app_role' in ('OWNER', 'ADMIN')) then
+		return true;
+	end if;
 	return auth.may('can_see_all_' || kind) and case kind
 		when 'contacts' then auth.may('can_access_crm')
 		when 'deals' then auth.may('can_access_crm')
