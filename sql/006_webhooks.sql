@@ -9,6 +9,7 @@ create table public.webhook_configurations (
 	secret text, -- write-only: sealed by the trigger's caller, see webhook_secrets
 	custom_headers jsonb not null default '{}' check (jsonb_typeof(custom_headers) = 'object'),
 	is_active boolean not null default true,
+	format text not null default 'standard' check (format in ('standard', 'crm')), -- crm: as /api/v1 (CAP-16)
 	has_secret boolean not null default false,
 	failing_since timestamptz,
 	last_success_at timestamptz,
@@ -19,6 +20,8 @@ create table public.webhook_configurations (
 	constraint webhook_secret_sealed check (secret is null or secret like 'v1.%')
 );
 comment on table public.webhook_configurations is 'Endpoints of the tenant and the events they get (WHK-1..10)';
+comment on column public.webhook_configurations.format is
+	'standard: snake_case as in the tables; crm: camelCase, prefixed ids and tenantId as in /api/v1';
 comment on column public.webhook_configurations.secret is 'Write-only: sealed at rest, never returned; has_secret tells whether one is set';
 create index webhook_configurations_active_idx on public.webhook_configurations (organization_id) where is_active;
 
@@ -37,7 +40,7 @@ create trigger a_normalize before insert or update on public.webhook_configurati
 	for each row execute function internal.webhook_normalize();
 do $$ begin perform internal.tenant_table('public.webhook_configurations'); end $$;
 revoke select on public.webhook_configurations from authenticated;
-grant select (organization_id, id, name, url, events, custom_headers, is_active, has_secret, failing_since,
+grant select (organization_id, id, name, url, events, custom_headers, is_active, format, has_secret, failing_since,
 	last_success_at, created_at, updated_at) on public.webhook_configurations to authenticated;
 
 -- One row per event and endpoint: the delivery, over all its attempts.

@@ -350,7 +350,7 @@ alter table public.webhook_deliveries add column sample jsonb; -- data of a test
 -- Numbers of the delivery (last success, failing since) are no change of the
 -- configuration: updated_at follows only what people write.
 drop trigger touch on public.webhook_configurations;
-create trigger touch before update of name, url, events, secret, custom_headers, is_active on public.webhook_configurations
+create trigger touch before update of name, url, events, secret, custom_headers, is_active, format on public.webhook_configurations
 	for each row execute function internal.touch();
 
 -- The objects that stand beside the ids (WHK-46..55), in the documented order
@@ -421,7 +421,7 @@ create function event.webhook_load(orgs uuid[], deliveries uuid[], enhanced bool
 	returns table (organization_id uuid, id uuid, webhook_id uuid, event_id uuid, event_type text, seq bigint, state text,
 		attempts integer, body text, event_time text, url text, secret text, custom_headers jsonb, is_active boolean,
 		record_type text, at timestamptz, data jsonb, changes jsonb, contact json, organization json, conversation json,
-		company json)
+		company json, format text)
 language sql stable security definer set search_path = ''
 as $$
 	select d.organization_id, d.id, d.webhook_id, d.event_id, d.event_type, d.seq, d.state, d.attempts, d.body,
@@ -434,7 +434,7 @@ as $$
 		case when x.wanted then event.conversation_object(d.organization_id,
 			case e.record_type when 'conversation' then e.record_id else (e.data ->> 'conversation_id')::uuid end) end,
 		case when x.wanted and e.record_type in ('deal', 'contact') then
-			event.company_object(d.organization_id, (e.data ->> 'company_id')::uuid) end
+			event.company_object(d.organization_id, (e.data ->> 'company_id')::uuid) end, w.format
 	from unnest(orgs, deliveries) n (org, delivery)
 	join public.webhook_deliveries d on d.organization_id = n.org and d.id = n.delivery
 	join public.webhook_configurations w on w.organization_id = d.organization_id and w.id = d.webhook_id

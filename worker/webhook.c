@@ -1,6 +1,8 @@
 /* Deliveries to the tenants' endpoints (webhooks.md, WHK-32..65). */
 #include "worker/worker.h"
 
+#include "crm/entity.h"
+
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
@@ -140,6 +142,29 @@ static struct sv col(struct job *j, const struct db_batch *b, int stmt, size_t r
 	return sv_present(v) ? arena_sv(j->arena, v) : v;
 }
 
+static bool is_crm(const struct db_batch *b, int stmt, size_t row)
+{
+	return sv_eq(db_named(b, stmt, row, "format"), SV("crm"));
+}
+
+/* CAP-16: the record as /api/v1 shows it. */
+static enum status crm_body(struct job *j, const struct db_batch *b, int stmt, size_t row,
+			    const struct webhook_event *ev, struct buf *body, struct err *e)
+{
+	struct delivery *d = j->state;
+	struct crm_event crm = {
+		.type = ev->type,
+		.record_type = ev->record_type,
+		.organization_id = db_named(b, stmt, row, "organization_id"),
+		.data = ev->data,
+	};
+
+	d->attempt.timestamp = crm.at = webhook_time(j->arena, ev->at);
+	if (crm_event_body(&crm, j->arena, body))
+		return ST_OK;
+	return err_set(e, j->arena, ST_BAD_INPUT, "The event's data cannot be written as JSON");
+}
+
 static enum status build(struct job *j, const struct db_batch *b, int stmt, size_t row,
 			 struct err *e)
 {
@@ -156,8 +181,12 @@ static enum status build(struct job *j, const struct db_batch *b, int stmt, size
 		.company = db_named(b, stmt, row, "company"),
 	};
 	buf_auto struct buf body = BUF_INIT;
-	enum status st = webhook_body(&ev, &body, &d->attempt.timestamp, j->arena, e);
+	enum status st;
 
+	if (is_crm(b, stmt, row))
+		st = crm_body(j, b, stmt, row, &ev, &body, e);
+	else
+		st = webhook_body(&ev, &body, &d->attempt.timestamp, j->arena, e);
 	d->attempt.body = arena_sv(j->arena, buf_sv(&body));
 	d->built = true;
 	return st;
@@ -178,6 +207,8 @@ static void begin(struct job *j, const struct db_batch *b, int stmt, size_t row)
 			.timestamp = col(j, b, stmt, row, "event_time"),
 			.body = col(j, b, stmt, row, "body"),
 			.custom_headers = col(j, b, stmt, row, "custom_headers") } };
+	if (is_crm(b, stmt, row))
+		d->attempt.type = crm_event_name(d->attempt.type);
 	if (!sv_present(d->attempt.body) && build(j, b, stmt, row, &e))
 		failed(j, err_message(&e), -1);
 	else if (!sv_eq(db_named(b, stmt, row, "is_active"), SV("t")))

@@ -13,7 +13,6 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/auth/token.c \
 	fcgi/api/auth/user.c \
 	fcgi/api/crm/crm.h \
-	fcgi/api/crm/entities.c \
 	fcgi/api/crm/records.c \
 	fcgi/api/crm/sql.c \
 	fcgi/api/channel_settings.c \

@@ -1,6 +1,8 @@
 lib_libkontor_a_SOURCES += \
 	lib/crm/booking.c lib/crm/booking.h \
 	lib/crm/csv.c lib/crm/csv.h \
+	lib/crm/entity.c lib/crm/entity.h \
+	lib/crm/entity_event.c \
 	lib/crm/identity.c lib/crm/identity.h \
 	lib/crm/import.c lib/crm/import.h lib/crm/import_columns.def
 

@@ -97,6 +97,13 @@ my $quote = crm(POST => 'quotes', json => { title => "Q $mark", opportunityId =>
 is($quote->{status}, 201, 'CAP-6 quotes') or diag $quote->{content};
 like($quote->{json}{data}{id}, qr/^quo_/, 'CAP-12 quo_');
 
+my $task = crm(POST => 'tasks', json => { title => "T $mark", dueDate => '2030-05-01T10:00:00Z', priority => 'high', contactId => $john->{id} });
+is($task->{status}, 201, 'CAP-6 tasks') or diag $task->{content};
+is($task->{json}{data}{dueDate}, '2030-05-01T10:00:00Z', 'with their times');
+my $project = crm(POST => 'projects', json => { name => "J $mark", startDate => '2030-05-01' });
+is($project->{status}, 201, 'CAP-6 projects') or diag $project->{content};
+like($project->{json}{data}{id}, qr/^prj_/, 'CAP-12 prj_');
+
 # ---- keys -----------------------------------------------------------------------------------
 
 refused(api(GET => '/api/v1/contacts'), 401, 'AUTHENTICATION_FAILED', undef, 'CAP-3 without a key it is 401');

@@ -249,6 +249,27 @@ is($test->{headers}{'x-webhook-signature'}, hmac_sha256_hex($test->{body}, $secr
 is(decode_json($test->{body})->{data}{direction}, 'INBOUND', 'WHK-66 in the shape of its event');
 ok(wait_for(5, sub { grep { $_->{response_status} == 200 } log_of($tested) }), 'WHK-63 WHK-66 logged with the response code');
 
+# ---- in the form of the CRM API ---------------------------------------------------------------------------
+
+my $crm = webhook($org, '/ok/crm', 'contact.created,deal.created,deal.stage.changed', secret => $secret);
+sql("update webhook_configurations set format = 'crm' where id = '$crm'");
+sql("insert into contacts (organization_id, first_name, last_name, emails, status) values ('$org', 'John', 'Doe', '{john.doe\@example.com}', 'Lead')");
+my ($sent) = arrived('/ok/crm', 1);
+my $said = decode_json($sent->{body});
+is_deeply([sort keys %$said], [qw(data event tenantId timestamp)], 'CAP-15 CAP-16 the payload of the CRM API');
+is($said->{event}, 'contact.created', 'CAP-16 its event');
+like($said->{tenantId}, qr/^ten_[0-9A-HJKMNP-TV-Z]{26}$/, 'CAP-12 CAP-16 its tenant');
+like($said->{timestamp}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'CAP-16 its time');
+is_deeply([@{ $said->{data} }{qw(firstName lastName email status)}], ['John', 'Doe', 'john.doe@example.com', 'Lead'], 'CAP-16 the full record');
+like($said->{data}{id}, qr/^cnt_/, 'CAP-12 with prefixed ids');
+like($said->{data}{createdAt}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'CAP-13 in camelCase');
+is($sent->{headers}{'x-webhook-signature'}, hmac_sha256_hex($sent->{body}, $secret), 'signed like any other');
+sql("insert into deals (organization_id, title, pipeline_id) select '$org', 'Crm', id from pipelines where organization_id = '$org' and is_default limit 1");
+sql("update deals set stage = 'won' where organization_id = '$org' and title = 'Crm'");
+my @deals = grep { $_->{body} =~ /opportunity/ } arrived('/ok/crm', 3);
+is_deeply([sort map { decode_json($_->{body})->{event} } @deals], ['opportunity.created', 'opportunity.stage_changed'], 'CAP-14 subscribed events by their names there');
+is($deals[0]{headers}{'x-webhook-event'}, decode_json($deals[0]{body})->{event}, 'in the header too');
+
 # ---- a slow endpoint, a busy tenant ------------------------------------------------------------------------
 
 sql("update webhook_configurations set is_active = false");

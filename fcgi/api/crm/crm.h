@@ -2,50 +2,14 @@
  * crm: the second contract, /api/v1 (crm-api.md) and /external/v1: camelCase
  * keys, prefixed ids, {"data","meta"} around the records.
  *
- * An entity is a table of fields: how each is called outside, the SQL that
- * reads it, the column that it is written to. Everything else is the same for
- * all. A new entity is a row in crm_entities and its list of fields; SQL is
- * put together from these literals alone, what was sent is always a parameter.
+ * SQL is put together from the literals of crm/entity.h alone, what was sent is
+ * always a parameter.
  */
 #ifndef API_CRM_H
 #define API_CRM_H
 
+#include "crm/entity.h"
 #include "fcgi/api/routes.h"
-
-enum crm_kind {
-	CRM_TEXT,
-	CRM_WORD, /* text that filters compare without regard to case */
-	CRM_NUMBER,
-	CRM_BOOL,
-	CRM_DATE,
-	CRM_TIME, /* 2024-01-15T09:30:00Z */
-	CRM_ID,
-	CRM_FIRST, /* text: the first element of a list */
-	CRM_LIST,  /* of texts */
-	CRM_OBJECT
-};
-
-enum crm_flags { CRM_NEEDED = 1 /* on creation */ };
-
-struct crm_field {
-	const char *name;   /* in JSON; NULL ends the list */
-	const char *read;   /* SQL over the row t */
-	enum crm_kind kind;
-	const char *column; /* written to; NULL: kept by the database */
-	const char *prefix; /* of CRM_ID; NULL: uuids as they are */
-	unsigned flags;
-};
-
-struct crm_entity {
-	const char *path;  /* "contacts" */
-	const char *one;   /* "contact", in messages */
-	const char *table; /* also its order: newest first */
-	const char *prefix; /* of its ids */
-	const struct crm_field *fields;
-};
-
-extern const struct crm_entity crm_entities[]; /* ends with a NULL path */
-extern const struct crm_entity crm_opportunity; /* of /external/v1 */
 
 /* ---- sql.c ---------------------------------------------------------------- */
 

@@ -87,7 +87,8 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 	db_add(b, ADMINS);
 	if (id.n)
 		row = db_add(b,
-			"select w.id, w.name, w.url, w.is_active, w.has_secret, array_to_string(w.events, ' ') as event_list,"
+			"select w.id, w.name, w.url, w.is_active, w.has_secret, w.format = 'crm' as is_crm,"
+			" array_to_string(w.events, ' ') as event_list,"
 			" (select jsonb_agg(jsonb_build_object('key', k, 'value', v) order by k)"
 			"	from jsonb_each_text(w.custom_headers) x (k, v)) as headers"
 			" from webhook_configurations w where w.id = $1::uuid", DB_S(id));
@@ -182,14 +183,15 @@ static struct sv form_url(struct form *f)
 }
 
 static const char insert_sql[] =
-	"insert into webhook_configurations (id, name, url, events, secret, custom_headers, is_active)"
-	" values ($1::uuid, nullif($2, ''), $3, array(select jsonb_array_elements_text($4::jsonb)), $5, $6::jsonb, $7)"
+	"insert into webhook_configurations (id, name, url, events, secret, custom_headers, is_active, format)"
+	" values ($1::uuid, nullif($2, ''), $3, array(select jsonb_array_elements_text($4::jsonb)), $5, $6::jsonb, $7, $8)"
 	" on conflict (organization_id, id) do nothing";
 
 /* No new secret: the old one stays, unless it is to be removed. */
 static const char update_sql[] =
 	"update webhook_configurations set name = nullif($2, ''), url = $3,"
-	" events = array(select jsonb_array_elements_text($4::jsonb)), custom_headers = $5::jsonb, is_active = $6"
+	" events = array(select jsonb_array_elements_text($4::jsonb)), custom_headers = $5::jsonb, is_active = $6,"
+	" format = $7"
 	" where id = $1::uuid";
 static const char secret_sql[] =
 	"update webhook_configurations set secret = $2 where id = $1::uuid";
@@ -199,9 +201,11 @@ static void add_save(struct form *f, struct db_batch *b, struct sv id, bool make
 	struct sv name = form_text(f, "name"), url = form_url(f), list = form_lines(f, "events");
 	struct sv headers = form_headers(f), secret = sv_trim(http_form(f->rq, "secret"));
 	struct sv sealed = SV_NONE;
-	bool active = http_form(f->rq, "is_active").n > 0;
+	bool active = http_form(f->rq, "is_active").n > 0, crm = http_form(f->rq, "is_crm").n > 0;
+	const char *format = crm ? "crm" : "standard";
 
 	tmpl_set_bool(f->values, "is_active", active);
+	tmpl_set_bool(f->values, "is_crm", crm);
 	if (sv_eq(list, SV("[]")))
 		form_error(f, "events", SV("Choose at least one event"));
 	if (secret.n)
@@ -209,10 +213,10 @@ static void add_save(struct form *f, struct db_batch *b, struct sv id, bool make
 	db_add(b, ADMINS);
 	if (make)
 		db_add(b, insert_sql, DB_S(id), DB_S(name), DB_S(url), DB_S(list), DB_S(sealed),
-		       DB_S(headers), DB_B(active));
+		       DB_S(headers), DB_B(active), DB_C(format));
 	else
 		db_add(b, update_sql, DB_S(id), DB_S(name), DB_S(url), DB_S(list), DB_S(headers),
-		       DB_B(active));
+		       DB_B(active), DB_C(format));
 	if (!make && (secret.n || http_form(f->rq, "remove_secret").n))
 		db_add(b, secret_sql, DB_S(id), DB_S(sealed));
 }

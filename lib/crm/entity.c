@@ -1,4 +1,4 @@
-#include "fcgi/api/crm/crm.h"
+#include "crm/entity.h"
 
 #define OWN_ID(prefix) { "id", "t.id", CRM_ID, NULL, prefix, 0 }
 #define TIMES                                                \
@@ -103,10 +103,47 @@ static const struct crm_field quote[] = {
 	END,
 };
 
+static const struct crm_field task[] = {
+	OWN_ID("tsk_"),
+	{ "title", "t.title", CRM_TEXT, "title", NULL, CRM_NEEDED },
+	{ "description", "t.description", CRM_TEXT, "description", NULL, 0 },
+	{ "dueDate", "t.due_date", CRM_TIME, "due_date", NULL, 0 },
+	{ "priority", "t.priority", CRM_WORD, "priority", NULL, 0 },
+	{ "completed", "t.completed", CRM_BOOL, "completed", NULL, 0 },
+	{ "completedAt", "t.completed_at", CRM_TIME, NULL, NULL, 0 },
+	{ "ownerId", "t.assignee_id", CRM_ID, "assignee_id", "usr_", 0 },
+	{ "contactId", "t.contact_id", CRM_ID, "contact_id", "cnt_", 0 },
+	{ "opportunityId", "t.deal_id", CRM_ID, "deal_id", "opp_", 0 },
+	{ "tags", "t.tags", CRM_LIST, "tags", NULL, 0 },
+	{ "customFields", "t.custom_fields", CRM_OBJECT, "custom_fields", NULL, 0 },
+	TIMES,
+	END,
+};
+
+static const struct crm_field project[] = {
+	OWN_ID("prj_"),
+	{ "name", "t.name", CRM_TEXT, "name", NULL, CRM_NEEDED },
+	{ "description", "t.description", CRM_TEXT, "description", NULL, 0 },
+	{ "status", "t.status", CRM_WORD, "status", NULL, 0 },
+	{ "progress", "t.progress", CRM_NUMBER, "progress", NULL, 0 },
+	{ "startDate", "t.start_date", CRM_DATE, "start_date", NULL, 0 },
+	{ "endDate", "t.end_date", CRM_DATE, "end_date", NULL, 0 },
+	{ "budget", "t.budget", CRM_NUMBER, "budget", NULL, 0 },
+	{ "currency", "t.currency", CRM_WORD, "currency", NULL, 0 },
+	{ "ownerId", "t.owner_id", CRM_ID, "owner_id", "usr_", 0 },
+	{ "contactId", "t.customer_contact_id", CRM_ID, "customer_contact_id", "cnt_", 0 },
+	{ "opportunityId", "t.deal_id", CRM_ID, "deal_id", "opp_", 0 },
+	{ "customFields", "t.custom_fields", CRM_OBJECT, "custom_fields", NULL, 0 },
+	TIMES,
+	END,
+};
+
 const struct crm_entity crm_entities[] = {
 	{ "contacts", "contact", "contacts", "cnt_", contact },
 	{ "companies", "company", "companies", "cmp_", company },
 	{ "opportunities", "opportunity", "deals", "opp_", opportunity },
+	{ "tasks", "task", "tasks", "tsk_", task },
+	{ "projects", "project", "projects", "prj_", project },
 	{ "products", "product", "products", "prd_", product },
 	{ "quotes", "quote", "quotes", "quo_", quote },
 	{ NULL, NULL, NULL, NULL, NULL },
