@@ -137,7 +137,7 @@ begin
 		join public.profiles p on p.organization_id = s.organization_id and p.id = s.user_id
 		left join public.user_roles r on r.organization_id = s.organization_id and r.user_id = s.user_id
 		where s.token_hash = decode(token_sha256, 'hex') and s.kind = 'web'
-			and s.expires_at > now() and p.is_active;
+			and s.expires_at > now() and not s.waits_for_factor and p.is_active;
 	if c is null then
 		raise exception using errcode = '28000', message = 'Sign in first';
 	end if;

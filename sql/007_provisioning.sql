@@ -27,9 +27,10 @@ begin
 		values (lower(address), hash, now())
 		on conflict (email) do update set password_hash = coalesce(excluded.password_hash, auth.users.password_hash)
 		returning id into usr;
-	insert into public.profiles (organization_id, id, first_name, last_name, email, username, timezone)
+	-- Whoever is made by hand has no wizard to pass.
+	insert into public.profiles (organization_id, id, first_name, last_name, email, username, timezone, onboarding_completed)
 		values (org, usr, first, last, lower(address), booking_name,
-			(select timezone from public.organizations where id = org));
+			(select timezone from public.organizations where id = org), true);
 	insert into public.user_roles (organization_id, user_id, role) values (org, usr, app_role);
 	return usr;
 end

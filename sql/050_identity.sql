@@ -30,6 +30,7 @@ alter table auth.sessions
 	add column last_seen_at timestamptz not null default now(),
 	add column ended_at timestamptz,
 	add column end_reason text,
+	add column waits_for_factor boolean not null default false, -- the password was right, the code is still to come
 	add constraint sessions_cookie_check check (kind <> 'web' or token_hash is not null);
 comment on column auth.sessions.end_reason is 'signed_out, password_changed, token_reuse, second_factor, revoked';
 
@@ -77,7 +78,7 @@ as $$
 declare
 	s auth.sessions := coalesce(new, old);
 	open boolean := exists (select from auth.sessions o where o.user_id = s.user_id
-		and o.organization_id = s.organization_id and o.ended_at is null and o.expires_at > now());
+		and o.organization_id = s.organization_id and o.ended_at is null and o.expires_at > now() and not o.waits_for_factor);
 begin
 	update public.profiles p set is_online = open, last_seen_at = greatest(p.last_seen_at, s.last_seen_at, s.ended_at)
 		where p.organization_id = s.organization_id and p.id = s.user_id
@@ -85,7 +86,7 @@ begin
 	return null;
 end
 $$;
-create trigger presence after insert or delete or update of ended_at on auth.sessions
+create trigger presence after insert or delete or update of ended_at, waits_for_factor on auth.sessions
 	for each row execute function internal.session_presence();
 
 -- AUTH-10: the profile tells whether the address was confirmed.
@@ -338,6 +339,7 @@ as $$
 declare
 	org uuid;
 	session uuid;
+	waits boolean;
 begin
 	if not exists (select from auth.users u where u.id = usr and u.email_confirmed_at is not null) then
 		raise exception using errcode = 'KT403', message = 'Email not confirmed', -- AUTH-7
@@ -355,11 +357,13 @@ begin
 	perform auth.check_login(org, usr, addr);
 	update auth.users set failed_logins = 0, locked_until = null, last_organization_id = org, last_sign_in_at = now()
 		where id = usr;
+	-- Pages open with the code alone; a program's session says by its aal what it is worth.
+	waits := session_kind = 'web' and exists (select from auth.factors f where f.user_id = usr and f.status = 'verified');
 	insert into auth.sessions (token_hash, user_id, organization_id, kind, user_agent, remote_addr, expires_at,
-			access_seconds, amr)
+			access_seconds, amr, waits_for_factor)
 		values (case session_kind when 'web' then decode(token_sha256, 'hex') end, usr, org, session_kind,
-			left(agent, 300), addr, now() + lifetime, access,
-			jsonb_build_array(jsonb_build_object('method', method, 'timestamp', extract(epoch from now())::bigint)))
+			left(agent, 300), addr, now() + case when waits then interval '10 minutes' else lifetime end, access,
+			jsonb_build_array(jsonb_build_object('method', method, 'timestamp', extract(epoch from now())::bigint)), waits)
 		returning id into session;
 	if session_kind = 'refresh' then
 		insert into auth.refresh_tokens (token_hash, session_id) values (decode(token_sha256, 'hex'), session);
@@ -941,28 +945,39 @@ as $$
 $$;
 
 -- The code of `step` was right: the session is aal2 now. With a factor's first
--- code the sessions that lack it end. A code that came twice is none.
-create function auth.factor_verified(factor uuid, challenge uuid, step bigint, token_sha256 text) returns auth.grant
-language plpgsql security definer set search_path = ''
+-- code the sessions that lack it end. A code that came twice is none: false.
+create function internal.factor_proven(usr uuid, here uuid, factor uuid, step bigint) returns boolean
+language plpgsql set search_path = ''
 as $$
 declare
-	usr uuid := auth.uid();
-	here uuid := (auth.claims() ->> 'session_id')::uuid;
 	was text;
 begin
 	select f.status into was from auth.factors f where f.id = factor and f.user_id = usr and f.last_step < step for update;
 	if was is null then
-		return internal.refused('mfa_verification_failed');
+		return false;
 	end if;
 	update auth.factors f set status = 'verified', last_step = step, failures = 0, locked_until = null where f.id = factor;
-	update auth.challenges c set verified_at = now() where c.id = challenge and c.factor_id = factor;
-	update auth.sessions s set aal = 'aal2', last_seen_at = now(), amr = jsonb_build_array(jsonb_build_object('method',
-			'totp', 'timestamp', extract(epoch from now())::bigint)) || s.amr
+	update auth.sessions s set aal = 'aal2', last_seen_at = now(), waits_for_factor = false,
+			amr = jsonb_build_array(jsonb_build_object('method', 'totp', 'timestamp', extract(epoch from now())::bigint)) || s.amr
 		where s.id = here;
 	if was = 'unverified' then
 		perform auth.end_sessions(array(select s.id from auth.sessions s
 			where s.user_id = usr and s.aal = 'aal1' and s.ended_at is null and s.id <> here), 'second_factor');
 	end if;
+	return true;
+end
+$$;
+
+create function auth.factor_verified(factor uuid, challenge uuid, step bigint, token_sha256 text) returns auth.grant
+language plpgsql security definer set search_path = ''
+as $$
+declare
+	here uuid := (auth.claims() ->> 'session_id')::uuid;
+begin
+	if not internal.factor_proven(auth.uid(), here, factor, step) then
+		return internal.refused('mfa_verification_failed');
+	end if;
+	update auth.challenges c set verified_at = now() where c.id = challenge and c.factor_id = factor;
 	update auth.refresh_tokens r set used_at = now(), replaced_by = decode(token_sha256, 'hex')
 		where r.session_id = here and r.used_at is null;
 	insert into auth.refresh_tokens (token_hash, session_id) values (decode(token_sha256, 'hex'), here);
@@ -991,27 +1006,6 @@ begin
 	return 'ok';
 end
 $$;
-
--- The sign-in page asks for the code before there is a session: what to compare
--- it with, and, behind auth.login_ok, that it was right.
-create function auth.login_factors(usr uuid) returns table (id uuid, secret text, last_step bigint)
-language sql stable security definer set search_path = ''
-as $$ select f.id, f.secret, f.last_step from auth.factors f where f.user_id = usr and f.status = 'verified' $$;
-
-create function auth.login_factor_used(session_sha256 text, factor uuid, step bigint) returns void
-language plpgsql security definer set search_path = ''
-as $$
-begin
-	update auth.factors f set last_step = step where f.id = factor and f.last_step < step;
-	if not found then
-		raise exception using errcode = 'KT403', message = 'This code was used already; wait for the next one';
-	end if;
-	update auth.sessions s set aal = 'aal2', amr = jsonb_build_array(jsonb_build_object('method', 'totp', 'timestamp',
-			extract(epoch from now())::bigint)) || s.amr
-		where s.token_hash = decode(session_sha256, 'hex');
-end
-$$;
-grant execute on function auth.login_factors(uuid), auth.login_factor_used(text, uuid, bigint) to kontor_app;
 
 -- ---- sign-in at a provider (OpenID Connect) ------------------------------------------------------------------------------
 

@@ -282,6 +282,7 @@ as $$
 		s.last_seen_at, s.id = (auth.claims() ->> 'session_id')::uuid
 	from auth.sessions s
 	where s.organization_id = auth.org() and s.expires_at > now() and s.ended_at is null
+		and not s.waits_for_factor
 		and (auth.app_role() in ('OWNER', 'ADMIN') or s.user_id = auth.uid())
 		and (of_user is null or s.user_id = of_user)
 	order by s.created_at desc limit 500
@@ -447,10 +448,10 @@ create function internal.session_events() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
 begin
-	if tg_op = 'INSERT' then
+	if tg_op = 'INSERT' and not new.waits_for_factor or tg_op = 'UPDATE' and old.waits_for_factor and not new.waits_for_factor then
 		perform internal.note_event(new.organization_id, 'user.signed_in', 'user', new.user_id,
 			jsonb_build_object('session_id', new.id, 'device', internal.device(new.user_agent)), null, new.user_id, new.remote_addr);
-	elsif tg_op = 'DELETE' and old.expires_at > now() or tg_op = 'UPDATE' and old.ended_at is null then
+	elsif not old.waits_for_factor and (tg_op = 'DELETE' and old.expires_at > now() or tg_op = 'UPDATE' and old.ended_at is null) then
 		perform internal.note_event(old.organization_id,
 			case when auth.uid() is distinct from old.user_id and auth.uid() is not null then 'user.session_ended'
 				else 'user.signed_out' end, 'user', old.user_id,
@@ -460,7 +461,7 @@ begin
 	return null;
 end
 $$;
-create trigger audited after insert or delete or update of ended_at on auth.sessions
+create trigger audited after insert or delete or update of ended_at, waits_for_factor on auth.sessions
 	for each row execute function internal.session_events();
 
 create function internal.user_events() returns trigger

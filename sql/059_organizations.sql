@@ -126,8 +126,8 @@ begin
 		free := coalesce(nullif(base, ''), 'organization') || '-' || n;
 	end loop;
 	org := internal.create_organization(name, free, timezone, currency);
-	insert into public.profiles (organization_id, id, first_name, last_name, email, phone, timezone, language)
-		select org, p.id, p.first_name, p.last_name, p.email, p.phone, p.timezone, p.language
+	insert into public.profiles (organization_id, id, first_name, last_name, email, phone, timezone, language, onboarding_completed)
+		select org, p.id, p.first_name, p.last_name, p.email, p.phone, p.timezone, p.language, true
 		from public.profiles p where p.organization_id = auth.org() and p.id = auth.uid();
 	insert into public.user_roles (organization_id, user_id, role) values (org, auth.uid(), 'OWNER');
 	return org;

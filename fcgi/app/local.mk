@@ -1,5 +1,6 @@
 pkglibexec_PROGRAMS += fcgi/app/kontor-app
 fcgi_app_kontor_app_SOURCES = \
+	fcgi/app/account.c fcgi/app/account.h \
 	fcgi/app/crm.c fcgi/app/crm.h \
 	fcgi/app/form.c \
 	fcgi/app/list.c \
@@ -31,18 +32,24 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/home.c \
 	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
 	fcgi/app/pages/inbox_post.c \
+	fcgi/app/pages/invitation.c \
 	fcgi/app/pages/live.c \
 	fcgi/app/pages/login.c \
 	fcgi/app/pages/notes.c \
+	fcgi/app/pages/onboarding.c \
 	fcgi/app/pages/pipelines.c \
 	fcgi/app/pages/products.c \
+	fcgi/app/pages/profile.c \
 	fcgi/app/pages/quote.c \
 	fcgi/app/pages/quote_send.c \
 	fcgi/app/pages/quotes.c \
+	fcgi/app/pages/reset.c \
 	fcgi/app/pages/scheduling.c \
 	fcgi/app/pages/scheduling_form.c \
+	fcgi/app/pages/security.c \
 	fcgi/app/pages/settings.c \
 	fcgi/app/pages/settings_channels.c \
+	fcgi/app/pages/signup.c \
 	fcgi/app/pages/webhook_event.def \
 	fcgi/app/pages/webhook_log.c \
 	fcgi/app/pages/webhooks.c

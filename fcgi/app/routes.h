@@ -12,7 +12,21 @@
 extern const struct http_route app_routes[];
 
 /* pages/login.c */
-http_handler login_page, login_submit, logout_submit;
+http_handler login_page, login_submit, logout_submit, code_page, code_submit;
+/* pages/signup.c */
+http_handler signup_page, signup_submit, verify_page, verify_code, verify_resend, verify_link, verify_submit;
+/* pages/reset.c */
+http_handler forgot_page, forgot_submit, reset_landing, reset_page, reset_submit;
+/* pages/onboarding.c */
+http_handler onboarding_page, onboarding_save, onboarding_finish;
+/* pages/profile.c */
+http_handler profile_page, profile_save, profile_subscription, profile_email, profile_email_save,
+	profile_password, profile_password_save;
+/* pages/security.c */
+http_handler security_page, security_codes, factor_begin, factor_page, factor_confirm, factor_remove,
+	own_session_end, other_sessions_end;
+/* pages/invitation.c */
+http_handler invitation_page, invitation_accept;
 
 /* pages/contacts.c, contact.c, contact_form.c, notes.c */
 http_handler contacts_page, contacts_options;
@@ -67,7 +81,7 @@ http_handler pipelines_page, pipeline_new, pipeline_create, pipeline_edit, pipel
 http_handler pipeline_delete;
 
 /* pages/settings.c, api_keys.c, webhooks.c, webhook_log.c */
-http_handler settings_page, profile_page, profile_save;
+http_handler settings_page, settings_profile;
 http_handler keys_page, key_create, key_edit, key_save, key_revoke;
 /* pages/custom_fields.c, audit.c, access.c, history.c */
 http_handler fields_page, field_new, field_create, field_edit, field_save, field_hide, lookup_options;

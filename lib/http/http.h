@@ -54,7 +54,9 @@ enum http_flags {
 	HTTP_CORS = 4,
 	/* A key that is missing or wrong is "error": "Unauthorized" (CON-69);
 	 * "message" says more. */
-	HTTP_PLAIN_401 = 8
+	HTTP_PLAIN_401 = 8,
+	/* Open to signed-in people who have not passed the wizard yet (AUTH-50). */
+	HTTP_WIZARD = 16
 };
 
 /* What a route's callers are counted by; web/ knows who they are. */

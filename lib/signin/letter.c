@@ -31,6 +31,9 @@ static struct sv link_of(struct arena *a, const struct letter *l, struct sv toke
 {
 	buf_auto struct buf b = BUF_INIT;
 
+	if (l->page)
+		return sv_from(arena_printf(a, "%s%s/%.*s", conf_str(CONF_base_url), l->page,
+					    SV_ARG(token)));
 	buf_addf(&b, "%s/auth/v1/verify?token=%.*s&type=%s&redirect_to=", conf_str(CONF_base_url),
 		 SV_ARG(token), kinds[l->kind].type);
 	buf_url(&b, l->redirect_to);
@@ -113,5 +116,32 @@ enum status letter_json(const struct letter *l, struct tmpl_set *set, struct are
 		return e->status;
 	buf_addc(&b, '}');
 	*out = arena_sv(a, buf_sv(&b));
+	return ST_OK;
+}
+
+enum status invitation_letter(struct invitation *in, struct tmpl_set *set, struct arena *a,
+			      struct sv *payload, struct err *e)
+{
+	struct tmpl_value *page = tmpl_map(a);
+	buf_auto struct buf text = BUF_INIT, html = BUF_INIT, out = BUF_INIT;
+
+	in->token = crypto_token_new(a, "");
+	in->proof = crypto_token_new(a, "");
+	in->url = sv_from(arena_printf(a, "%s/invitation/%.*s", conf_str(CONF_base_url),
+				       SV_ARG(in->token)));
+	tmpl_set_text(page, "organization", in->organization);
+	tmpl_set_text(page, "inviter", in->inviter);
+	tmpl_set_text(page, "url", sv_from(arena_printf(a, "%.*s.%.*s", SV_ARG(in->url),
+							SV_ARG(in->proof))));
+	if (tmpl_render(set, SV("mail/invitation.txt"), page, a, &text, e) ||
+	    tmpl_render(set, SV("mail/invitation"), page, a, &html, e))
+		return e->status;
+	buf_addc(&out, '{');
+	field(&out, "to", in->email);
+	field(&out, "subject", sv_from(arena_printf(a, "Join %.*s", SV_ARG(in->organization))));
+	field(&out, "text", buf_sv(&text));
+	field(&out, "html", buf_sv(&html));
+	buf_addc(&out, '}');
+	*payload = arena_sv(a, buf_sv(&out));
 	return ST_OK;
 }

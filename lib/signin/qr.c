@@ -1,5 +1,8 @@
 #include "signin/signin.h"
 
+#include "base/conf.h"
+#include "net/url.h"
+
 #include <qrencode.h>
 
 #define QUIET 4 /* modules of white around it, as the standard asks */
@@ -37,4 +40,30 @@ enum status qr_svg(struct buf *out, struct sv text, struct arena *a, struct err 
 	buf_lit(out, "\"/></svg>");
 	QRcode_free(qr);
 	return ST_OK;
+}
+
+static struct sv host(struct arena *a)
+{
+	struct net_url u;
+	struct err e = { 0 };
+
+	if (net_url_parse(sv_from(conf_str(CONF_base_url)), &u, a, &e))
+		return SV("Kontor");
+	return sv_from(u.host);
+}
+
+struct sv totp_uri(struct arena *a, struct sv issuer, struct sv account, struct sv secret)
+{
+	buf_auto struct buf b = BUF_INIT;
+
+	if (!issuer.n)
+		issuer = host(a);
+	buf_lit(&b, "otpauth://totp/");
+	buf_url(&b, issuer);
+	buf_addc(&b, ':');
+	buf_url(&b, account);
+	buf_lit(&b, "?algorithm=SHA1&digits=6&issuer=");
+	buf_url(&b, issuer);
+	buf_addf(&b, "&period=30&secret=%.*s", SV_ARG(secret));
+	return arena_sv(a, buf_sv(&b));
 }

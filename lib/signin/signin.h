@@ -27,6 +27,9 @@ struct letter {
 	struct sv to;
 	struct sv current; /* of LETTER_EMAIL_CHANGE: the address that is told */
 	struct sv redirect_to; /* where the link leads in the end; checked already */
+	/* A page of ours that takes the token as its last part ("/verify"): the
+	 * link leads there. NULL: to /auth/v1/verify, which sends on. */
+	const char *page;
 	struct sv code_challenge, code_challenge_method; /* PKCE, or empty */
 };
 
@@ -37,6 +40,19 @@ struct letter {
  */
 enum status letter_json(const struct letter *l, struct tmpl_set *set, struct arena *a,
 			struct sv *out, struct err *e) WARN_UNUSED;
+
+/*
+ * An invitation to an organization. The link to copy is /invitation/<token>; the
+ * mailed one is /invitation/<token>.<proof>: who comes by that one reads the address.
+ */
+struct invitation {
+	struct sv email, organization, inviter; /* given: the address, and two names */
+	struct sv token, proof, url;		/* made */
+};
+
+/* A new link, and the payload of its mail job: arguments of app.invite. */
+enum status invitation_letter(struct invitation *in, struct tmpl_set *set, struct arena *a,
+			      struct sv *payload, struct err *e) WARN_UNUSED;
 
 /* The context under which payloads of mail jobs are sealed. */
 #define LETTER_CONTEXT "job.mail"
@@ -60,6 +76,9 @@ int64_t factor_check(struct arena *a, struct sv factor_id, struct sv sealed, str
 
 /* ---- pictures ------------------------------------------------------------------ */
 
+/* otpauth://totp/issuer:account?...: what an authenticator app reads from a
+ * picture. secret in base32; without an issuer it is the host of base_url. */
+struct sv totp_uri(struct arena *a, struct sv issuer, struct sv account, struct sv secret);
 /* The text as a QR code in SVG, black on white, with its quiet zone. */
 enum status qr_svg(struct buf *out, struct sv text, struct arena *a, struct err *e) WARN_UNUSED;
 

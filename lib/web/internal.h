@@ -12,6 +12,7 @@
 
 /* Of one request, from its first use on. */
 struct web_state {
+	bool in_wizard;           /* who is signed in has the wizard to pass first */
 	int me;                   /* statement that reads who is signed in, + 1 */
 	struct limit_state limit; /* what the headers say; limit 0: nothing */
 	struct db_batch *asked;   /* has the statement that reads the limits ... */

@@ -123,7 +123,8 @@ static const char me_sql[] =
 	"select p.id, p.first_name, p.last_name, p.email, p.avatar_url, p.username, p.timezone,"
 	" upper(left(coalesce(nullif(p.first_name, ''), p.email), 1) || left(coalesce(p.last_name, ''), 1)) as initials,"
 	" coalesce(nullif(trim(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')), ''), p.email) as name,"
-	" auth.app_role() as app_role, auth.app_role() in ('OWNER', 'ADMIN') as is_admin,"
+	" auth.app_role() as app_role, auth.app_role() in ('OWNER', 'ADMIN') as is_admin, not p.onboarding_completed as in_wizard,"
+	" auth.may('can_manage_team') as manages_team, auth.app_role() = 'TEAM_ADMIN' as is_team_admin,"
 	" auth.may('can_access_crm') as sees_crm, auth.may('can_see_assigned_conversations') as sees_inbox,"
 	" (select max(v.seq) from events v) as seq," /* where live updates go on from */
 	" o.id as organization_id, o.name as organization_name, o.currency, o.timezone as organization_timezone,"
@@ -150,14 +151,20 @@ struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b)
 	tmpl_set_text(page, "theme", rq->theme);
 	tmpl_set_text(page, "assets", sv_from(PACKAGE_VERSION));
 	tmpl_set_bool(page, "htmx", sv_present(http_header(rq, "HX-Request")));
-	if (b && web_state(rq)->me)
-		web_set_row(page, "me", b, web_state(rq)->me - 1, 0);
+	if (b && web_state(rq)->me) {
+		int me = web_state(rq)->me - 1;
+
+		web_set_row(page, "me", b, me, 0);
+		web_state(rq)->in_wizard = sv_eq(db_first(b, me, "in_wizard"), SV("t"));
+	}
 	return page;
 }
 
 enum status web_render(struct http_request *rq, struct http_response *rs, const char *name,
 		       const struct tmpl_value *page, struct err *e)
 {
+	if (web_state(rq)->in_wizard && !(rq->route->flags & HTTP_WIZARD))
+		return http_redirect(rs, SV("/onboarding"));
 	http_content_type(rs, "text/html; charset=utf-8");
 	http_set_header(rs, "Cache-Control", SV("no-store"));
 	return tmpl_render(web_of(rq)->templates, sv_from(name), page, rq->arena, &rs->body, e);
@@ -194,7 +201,11 @@ void web_error_page(struct http_request *rq, struct http_response *rs, const str
 	if (e->status == ST_UNAUTHENTICATED && rq->route && rq->route->auth == HTTP_STAFF) {
 		buf_auto struct buf to = BUF_INIT;
 
-		buf_lit(&to, "/login?next=");
+		/* A cookie that opens nothing is one of a session that has ended (AUTH-14). */
+		buf_lit(&to, "/login?");
+		if (rq->session.n)
+			buf_lit(&to, "why=expired&");
+		buf_lit(&to, "next=");
 		buf_url(&to, rq->method == HTTP_GET ? rq->path : SV("/"));
 		/* htmx follows this by itself; a plain redirect would land in a fragment. */
 		if (sv_present(http_header(rq, "HX-Request"))) {

@@ -70,7 +70,8 @@ void web_set_rows(struct tmpl_value *page, const char *key, const struct db_batc
 void web_set_row(struct tmpl_value *page, const char *key, const struct db_batch *b, int stmt,
 		 size_t row);
 
-/* text/html from templates/<name>.html. */
+/* text/html from templates/<name>.html; to /onboarding instead, when web_me
+ * says that the wizard is still to be passed and the route lacks HTTP_WIZARD. */
 enum status web_render(struct http_request *rq, struct http_response *rs, const char *name,
 		       const struct tmpl_value *page, struct err *e) WARN_UNUSED;
 

@@ -12,7 +12,7 @@ async function profile(page) {
 	await t.axe(page, 'settings');
 	await t.shots(page, 'settings');
 	await page.click('a:text("Profile")');
-	await page.waitForURL('**/settings/profile');
+	await page.waitForURL('**/profile');
 	await t.axe(page, 'profile');
 	await t.shots(page, 'profile');
 	const zone = await page.inputValue('#timezone'), name = await page.inputValue('#username');

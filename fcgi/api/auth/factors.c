@@ -1,10 +1,10 @@
 /* /auth/v1/factors: a second factor by an authenticator app (TOTP). */
 #include "fcgi/api/auth/auth.h"
 
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/uuid.h"
 #include "crypto/crypto.h"
-#include "net/url.h"
 
 #define SECRET_SIZE 20 /* as RFC 4226 recommends */
 
@@ -30,31 +30,6 @@ static enum status is_factor(struct http_request *rq, struct err *e)
 }
 
 /* ---- enrol ---------------------------------------------------------------------- */
-
-static struct sv host(struct arena *a)
-{
-	struct net_url u;
-	struct err e = { 0 };
-
-	if (net_url_parse(sv_from(conf_str(CONF_base_url)), &u, a, &e))
-		return SV("Kontor");
-	return sv_from(u.host);
-}
-
-/* otpauth://totp/issuer:account?... , which the QR code holds. */
-static struct sv uri_of(struct arena *a, struct sv issuer, struct sv account, struct sv secret)
-{
-	buf_auto struct buf b = BUF_INIT;
-
-	buf_lit(&b, "otpauth://totp/");
-	buf_url(&b, issuer);
-	buf_addc(&b, ':');
-	buf_url(&b, account);
-	buf_lit(&b, "?algorithm=SHA1&digits=6&issuer=");
-	buf_url(&b, issuer);
-	buf_addf(&b, "&period=30&secret=%.*s", SV_ARG(secret));
-	return arena_sv(a, buf_sv(&b));
-}
 
 static enum status answer_enrolled(struct http_request *rq, struct http_response *rs, struct sv id,
 				   struct sv name, struct sv uri, struct sv secret, struct err *e)
@@ -116,9 +91,7 @@ enum status auth_factor_enroll(struct http_request *rq, struct http_response *rs
 		return auth_refuse(rq, outcome, 0, e);
 	account = db_get(b, mine, 0, 0);
 	return answer_enrolled(rq, rs, id, name,
-			       uri_of(rq->arena, issuer.n ? issuer : host(rq->arena), account,
-				      secret),
-			       secret, e);
+			       totp_uri(rq->arena, issuer, account, secret), secret, e);
 }
 
 /* ---- challenge --------------------------------------------------------------------- */

@@ -1,203 +1,218 @@
 /*
- * /login and /logout.
+ * /login, /login/code and /logout.
  *
  * The password is checked here (argon2id); the database keeps count of
  * failures and says how long an address is locked. An unknown address costs
- * the same time and gets the same answer as a wrong password.
+ * the same time and gets the same answer as a wrong password. Who has a second
+ * factor gets a session that opens nothing until its code came.
  */
+#include "fcgi/app/account.h"
 #include "fcgi/app/routes.h"
 
+#include "base/conf.h"
 #include "crypto/crypto.h"
-#include "http/metrics.h"
-#include "signin/signin.h"
 
-/* Twelve hours: a working day and its evening. */
-#define SESSION_SECONDS (12 * 60 * 60)
+/* Why the page comes (again); the words are in the template. */
+static const char *const reasons[] = { "reset", "link", "expired", "email", "joined" };
 
-/* A hash that no password has, so that an unknown address costs the same. */
-static struct sv nobody_hash(void)
+static struct tmpl_value *login(struct http_request *rq, struct http_response *rs)
 {
-	static struct arena *kept;
-	static struct sv hash;
+	struct tmpl_value *page = account_page(rq, rs);
+	bool sent = rq->method == HTTP_POST;
+	struct sv why = http_query(rq, "why");
 
-	if (!kept) {
-		kept = arena_new();
-		hash = crypto_password_hash(kept, crypto_token_new(kept, ""));
-	}
-	return hash;
-}
-
-static enum status show(struct http_request *rq, struct http_response *rs, bool needs_code,
-			struct sv problem, struct err *e)
-{
-	struct tmpl_value *page = web_page(rq, NULL);
-
-	tmpl_set_text(page, "csrf", http_csrf_public(rq, rs));
-	tmpl_set_text(page, "error", problem);
-	tmpl_set_bool(page, "needs_code", needs_code);
-	tmpl_set_text(page, "email", http_form(rq, "email"));
-	tmpl_set_text(page, "next",
-		      rq->method == HTTP_POST ? http_form(rq, "next") : http_query(rq, "next"));
-	return web_render(rq, rs, "app/login", page, e);
+	tmpl_set_text(page, "email", sent ? http_form(rq, "email") : http_query(rq, "email"));
+	tmpl_set_text(page, "next", sent ? http_form(rq, "next") : http_query(rq, "next"));
+	tmpl_set_bool(page, "may_sign_up", conf_bool(CONF_auth_signup) && !rq->tenant.n);
+	for (size_t i = 0; !sent && i < sizeof(reasons) / sizeof(*reasons); i++)
+		if (sv_eq(why, sv_from(reasons[i])))
+			tmpl_set_bool(page, reasons[i], true);
+	return page;
 }
 
 enum status login_page(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	return show(rq, rs, false, SV_NONE, e);
+	return web_render(rq, rs, "app/login", login(rq, rs), e);
 }
 
-struct attempt {
-	struct sv user_id, password_hash;
-	int64_t locked_seconds;
-	/* The second factor, where the user has one. */
-	bool needs_code;
-	struct sv factor_id;
-	int64_t step;
-};
-
-static enum status look_up(struct http_request *rq, struct attempt *at, struct err *e)
+static enum status refuse(struct http_request *rq, struct http_response *rs, int status,
+			  const char *why, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
-	int s;
+	struct tmpl_value *page = login(rq, rs);
 
-	db_remote(b, rq->remote_addr);
-	db_as_self(b);
-	s = db_add(b, "select user_id, password_hash, locked_seconds from auth.login_lookup($1)",
-		   DB_S(http_form(rq, "email")));
+	rs->status = status;
+	tmpl_set_bool(page, why, true);
+	return web_render(rq, rs, "app/login", page, e);
+}
+
+static enum status look_up(struct http_request *rq, struct password *p, struct err *e)
+{
+	struct db_batch *b = account_batch(rq);
+	int s = db_add(b, "select user_id, password_hash, locked_seconds from auth.login_lookup($1)",
+		       DB_S(http_form(rq, "email")));
+
 	if (db_run(b, e))
 		return e->status;
-	*at = (struct attempt){ .user_id = db_first(b, s, "user_id"),
-				.password_hash = db_first(b, s, "password_hash") };
-	sv_to_i64(db_first(b, s, "locked_seconds"), &at->locked_seconds);
+	*p = password_of(b, s);
 	return ST_OK;
 }
 
-static enum status count_failure(struct http_request *rq, const struct attempt *at, struct err *e)
+/* AUTH-12: for how long, and the way out. */
+static enum status locked(struct http_request *rq, struct http_response *rs, int64_t seconds,
+			  struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct tmpl_value *page = login(rq, rs);
 
-	if (!at->user_id.n)
-		return ST_OK;
-	db_remote(b, rq->remote_addr);
-	db_as_self(b);
-	db_add(b, "select auth.login_failed($1)", DB_S(at->user_id));
-	return db_run(b, e);
+	rs->status = 429;
+	tmpl_set_int(page, "locked", (seconds + 59) / 60);
+	return web_render(rq, rs, "app/login", page, e);
 }
 
-/* Which factor the code is of; at->factor_id stays empty when of none. */
-static enum status second_factor(struct http_request *rq, struct attempt *at, struct err *e)
+/* Unconfirmed, deactivated, not now, not from there (AUTH-7, 18, 19, 20; ADM-30). */
+static enum status not_let_in(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
-	struct sv code = sv_trim(http_form(rq, "code"));
-	int f;
+	struct tmpl_value *page;
 
-	db_as_self(b);
-	f = db_add(b, "select id, secret, last_step from auth.login_factors($1)",
-		   DB_S(at->user_id));
-	if (db_run(b, e))
+	if (e->status != ST_FORBIDDEN)
 		return e->status;
-	at->needs_code = db_rows(b, f) > 0;
-	for (size_t i = 0; code.n && i < db_rows(b, f) && !at->factor_id.n; i++) {
-		struct sv id = db_named(b, f, i, "id");
-
-		at->step = factor_check(rq->arena, id, db_named(b, f, i, "secret"), code,
-					db_named(b, f, i, "last_step"));
-		if (at->step > 0)
-			at->factor_id = id;
-	}
-	return ST_OK;
-}
-
-/* The password was right; a wrong code counts as a wrong password does. */
-static enum status ask_code(struct http_request *rq, struct http_response *rs,
-			    const struct attempt *at, struct err *e)
-{
-	bool wrong = http_form(rq, "code").n > 0;
-
-	if (wrong && count_failure(rq, at, e))
-		return e->status;
-	rs->status = 422;
-	return show(rq, rs, true,
-		    wrong ? SV("This code is wrong or was used already. Enter the next one, with "
-			       "your password.") :
-			    SV("Enter the code of your authenticator app, and your password again."),
-		    e);
-}
-
-static enum status open_session(struct http_request *rq, struct http_response *rs,
-				const struct attempt *at, struct err *e)
-{
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
-	struct sv token = crypto_token_new(rq->arena, "");
-	struct http_cookie_options cookie = { .max_age = SESSION_SECONDS,
-					      .secure = rq->https,
-					      .http_only = true };
-
-	db_remote(b, rq->remote_addr);
-	db_as_self(b);
-	web_bind_site(rq, b);
-	db_add(b, "select session_id from auth.login_ok($1, $2, 'web', $3, $4, make_interval(secs => $5))",
-	       DB_S(at->user_id), DB_S(crypto_token_hash(rq->arena, token)), DB_S(rq->user_agent),
-	       DB_S(rq->remote_addr), DB_I(SESSION_SECONDS));
-	if (at->factor_id.n)
-		db_add(b, "select auth.login_factor_used($1, $2, $3)",
-		       DB_S(crypto_token_hash(rq->arena, token)), DB_S(at->factor_id),
-		       DB_I(at->step));
-	if (db_run(b, e))
-		return e->status;
-	http_set_cookie(rs, "kontor_session", token, &cookie);
-	return ST_OK;
+	page = login(rq, rs);
+	rs->status = 403;
+	tmpl_set_bool(page, "unconfirmed", sv_eq(err_message(e), SV("Email not confirmed")));
+	tmpl_set_text(page, "refused", err_message(e));
+	tmpl_set_text(page, "refused_hint", e->hint);
+	*e = (struct err){ 0 };
+	return web_render(rq, rs, "app/login", page, e);
 }
 
 enum status login_submit(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct sv password = http_form(rq, "password"), next = http_form(rq, "next");
-	struct attempt at;
+	struct sv token = crypto_token_new(rq->arena, "");
+	struct password p;
+	struct db_batch *b;
 	bool right;
+	int opened;
 
-	if (look_up(rq, &at, e))
+	if (look_up(rq, &p, e))
 		return e->status;
-	if (at.locked_seconds > 0) {
-		rs->status = 429;
-		return show(rq, rs, false,
-			    sv_from(arena_printf(rq->arena,
-						 "Too many failed attempts. Try again in %lld minutes.",
-						 (long long)(at.locked_seconds + 59) / 60)),
-			    e);
-	}
-	right = crypto_password_check(at.password_hash.n ? at.password_hash : nobody_hash(),
-				      password);
-	if (!right || !at.user_id.n) {
-		metrics_add(METRIC_LOGIN_FAILED, 1);
-		if (count_failure(rq, &at, e))
-			return e->status;
-		rs->status = 422;
-		return show(rq, rs, false, SV("This e-mail address and password do not match."), e);
-	}
-	if (second_factor(rq, &at, e))
+	if (p.locked_seconds > 0)
+		return locked(rq, rs, p.locked_seconds, e);
+	if (password_check(rq, &p, http_form(rq, "password"), &right, e))
 		return e->status;
-	if (at.needs_code && !at.factor_id.n)
-		return ask_code(rq, rs, &at, e);
-	if (open_session(rq, rs, &at, e)) {
-		if (e->status != ST_FORBIDDEN) /* unconfirmed, deactivated, not now (AUTH-20) */
-			return e->status;
-		rs->status = 403;
-		return show(rq, rs, false, err_message(e), e);
-	}
-	metrics_add(METRIC_LOGIN_OK, 1);
-	return http_redirect(rs, next.n ? next : SV("/"));
+	if (!right)
+		return refuse(rq, rs, 422, "wrong", e);
+	b = account_batch(rq);
+	opened = session_add(rq, b, p.user_id, token, "password");
+	if (db_run(b, e))
+		return not_let_in(rq, rs, e);
+	session_cookie(rq, rs, token);
+	return session_go_on(rq, rs, is_true(db_first(b, opened, "waits")), http_form(rq, "next"));
 }
 
 enum status logout_submit(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
-	struct http_cookie_options gone = { .max_age = -1, .secure = rq->https, .http_only = true };
+	struct db_batch *b = account_batch(rq);
 
-	db_remote(b, rq->remote_addr);
-	db_as_self(b);
 	db_add(b, "select auth.logout($1)", DB_S(crypto_token_hash(rq->arena, rq->session)));
 	if (db_run(b, e))
 		return e->status;
-	http_set_cookie(rs, "kontor_session", SV(""), &gone);
+	session_cookie_clear(rq, rs);
 	return http_redirect(rs, SV("/login"));
+}
+
+/* ---- the code of the second factor ----------------------------------------- */
+
+static enum status ask_code(struct http_request *rq, struct http_response *rs, const char *why,
+			    struct err *e)
+{
+	struct tmpl_value *page = account_page(rq, rs);
+
+	if (why) {
+		rs->status = 422;
+		tmpl_set_bool(page, why, true);
+	}
+	tmpl_set_text(page, "next",
+		      rq->method == HTTP_POST ? http_form(rq, "next") : http_query(rq, "next"));
+	return web_render(rq, rs, "app/login_code", page, e);
+}
+
+static struct sv waiting(struct http_request *rq)
+{
+	return crypto_token_hash(rq->arena, http_cookie(rq, "kontor_session"));
+}
+
+enum status code_page(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	return ask_code(rq, rs, NULL, e);
+}
+
+/* Digits as people type them: "123 456". A recovery code has letters, and may
+ * come in any case and without its hyphens. */
+static struct sv typed_code(struct http_request *rq)
+{
+	struct sv typed = http_form(rq, "code");
+	char *out = arena_alloc(rq->arena, typed.n + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < typed.n; i++) {
+		char c = typed.p[i];
+
+		if (c == ' ' || c == '-')
+			continue;
+		out[n++] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+	}
+	return sv_make(out, n);
+}
+
+/* The statement that lets the session on: by the factor whose code it is, or by
+ * a recovery code. */
+static int let_on(struct http_request *rq, struct db_batch *b, const struct db_batch *found,
+		  int factors, struct sv code)
+{
+	for (size_t i = 0; i < db_rows(found, factors); i++) {
+		struct sv id = db_named(found, factors, i, "id");
+		int64_t step = factor_step(rq, id, db_named(found, factors, i, "secret"),
+					   db_named(found, factors, i, "last_step"), code);
+
+		if (step >= 0)
+			return db_add(b,
+				      "select auth.waiting_code($1, $2, $3, make_interval(secs => $4)) as done",
+				      DB_S(waiting(rq)), DB_S(id), DB_I(step), DB_I(SESSION_SECONDS));
+	}
+	return db_add(b, "select auth.waiting_recovery($1, $2, make_interval(secs => $3)) as done",
+		      DB_S(waiting(rq)), DB_S(code), DB_I(SESSION_SECONDS));
+}
+
+static enum status wrong_code(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	struct db_batch *b = account_batch(rq);
+
+	db_add(b, "select auth.waiting_failed($1)", DB_S(waiting(rq)));
+	if (db_run(b, e))
+		return e->status;
+	return ask_code(rq, rs, "wrong", e);
+}
+
+enum status code_submit(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	struct db_batch *b = account_batch(rq), *on;
+	int64_t wait = 0;
+	int factors, done;
+
+	factors = db_add(b, "select id, secret, last_step, wait from auth.waiting_factors($1)",
+			 DB_S(waiting(rq)));
+	if (db_run(b, e))
+		return e->status;
+	if (!db_rows(b, factors))
+		return http_redirect(rs, SV("/login?why=expired"));
+	sv_to_i64(db_first(b, factors, "wait"), &wait);
+	if (wait > 0)
+		return ask_code(rq, rs, "locked", e);
+	on = account_batch(rq);
+	done = let_on(rq, on, b, factors, typed_code(rq));
+	if (db_run(on, e))
+		return e->status;
+	if (!is_true(db_first(on, done, "done")))
+		return wrong_code(rq, rs, e);
+	session_cookie(rq, rs, http_cookie(rq, "kontor_session"));
+	return session_go_on(rq, rs, false, http_form(rq, "next"));
 }

@@ -96,7 +96,7 @@ sub read_mail {
 	($m->{subject}) = $m->{data} =~ /^Subject: (.*?)\r$/m;
 	$m->{text} = part($m->{data}, 'text/plain');
 	$m->{html} = part($m->{data}, 'text/html');
-	($m->{link}) = $m->{text} =~ m{(https?://\S+/auth/v1/verify\S+)};
+	($m->{link}) = $m->{text} =~ m{(https?://\S+?/(?:auth/v1/verify|verify|reset-password|invitation)\S+)};
 	($m->{code}) = $m->{text} =~ /code: (\d{6})/;
 	return $m;
 }
