@@ -20,7 +20,8 @@ my %table = (contacts => 'contacts', companies => 'companies', deals => 'deals',
 	'settings/api-keys' => 'api_keys', 'settings/scheduling' => 'event_types', messages => 'messages', notes => 'notes',
 	'settings/pipelines' => 'pipelines', webhooks => 'webhook_configurations', 'timeline/contact' => 'contacts',
 	'settings/fields' => 'custom_field_definitions', 'settings/sessions' => 'auth.sessions', 'settings/addresses' => 'ip_ranges',
-	'settings/history' => 'config_commits');
+	'settings/history' => 'config_commits', 'profile/security' => 'auth.sessions', invitation => 'invitations', 'settings/team' => 'profiles',
+	'settings/teams' => 'teams', 'settings/members' => 'profiles');
 my $nobody = '01900000-0000-7000-8000-000000000000';
 
 # What the demo lacks, so that there is something to reach for.
