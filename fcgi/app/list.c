@@ -208,9 +208,9 @@ static struct sv page_link(const struct list *l, const char *way, const struct d
 	buf_addf(&link, "%s?", l->kind->path);
 	add_kept(l, &link);
 	add_parameter(&link, "sort", sv_from(l->sort->name));
-	add_parameter(&link, way,
-		      sv_from(arena_printf(a, "%.*s|%.*s", SV_ARG(db_named(b, rows, row, "k")),
-					   SV_ARG(db_named(b, rows, row, "id")))));
+	struct sv key = db_named(b, rows, row, "k");
+	struct sv id = db_named(b, rows, row, "id");
+	add_parameter(&link, way, sv_from(arena_printf(a, "%.*s|%.*s", SV_ARG(key), SV_ARG(id))));
 	buf_addf(&link, "page=%lld", (long long)page);
 	return arena_sv(a, buf_sv(&link));
 }
@@ -244,8 +244,11 @@ static struct sv total_text(struct arena *a, const struct db_batch *b, int count
 {
 	if (total > LIST_COUNTED)
 		return SV("10,000+");
-	if (sv_eq(db_first(b, count, "many"), SV("t")))
-		return sv_from(arena_printf(a, "%.*s+", SV_ARG(grouped(a, total - 1))));
+	if (sv_eq(db_first(b, count, "many"), SV("t"))) {
+		struct sv most = grouped(a, total - 1);
+
+		return sv_from(arena_printf(a, "%.*s+", SV_ARG(most)));
+	}
 	return grouped(a, total);
 }
 

@@ -84,8 +84,10 @@ enum status guest_cancel_page(struct http_request *rq, struct http_response *rs,
 
 static enum status back_to_booking(struct http_request *rq, struct http_response *rs)
 {
-	return http_redirect(rs, sv_from(arena_printf(rq->arena, "/schedule/booking/%.*s",
-						      SV_ARG(http_param(rq, "token")))));
+	struct sv token = http_param(rq, "token");
+
+	return http_redirect(
+		rs, sv_from(arena_printf(rq->arena, "/schedule/booking/%.*s", SV_ARG(token))));
 }
 
 enum status guest_cancel(struct http_request *rq, struct http_response *rs, struct err *e)

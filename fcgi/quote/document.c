@@ -53,8 +53,9 @@ static void fill_taxes(struct pdf_quote *q, struct arena *a, const json_t *taxes
 	q->n_taxes = json_array_size(taxes);
 	for (size_t i = 0; i < q->n_taxes; i++) {
 		const json_t *t = json_array_get(taxes, i);
+		struct sv rate = member(t, "rate");
 
-		v[i].label = sv_from(arena_printf(a, "Tax %.*s %%", SV_ARG(member(t, "rate"))));
+		v[i].label = sv_from(arena_printf(a, "Tax %.*s %%", SV_ARG(rate)));
 		v[i].amount = member(t, "tax");
 	}
 }
@@ -133,9 +134,11 @@ enum status document_fill(struct pdf_quote *q, struct arena *a, const struct db_
 	fill_lines(q, a, lines);
 	fill_taxes(q, a, taxes);
 	fill_sums(q, a, b, stmt);
-	if (accepted.n)
-		q->accepted = sv_from(arena_printf(a, "%.*s, %.*s",
-						   SV_ARG(db_first(b, stmt, "accepted_name")),
-						   SV_ARG(accepted)));
+	if (accepted.n) {
+		struct sv accepted_name = db_first(b, stmt, "accepted_name");
+
+		q->accepted = sv_from(
+			arena_printf(a, "%.*s, %.*s", SV_ARG(accepted_name), SV_ARG(accepted)));
+	}
 	return ST_OK;
 }

@@ -22,8 +22,12 @@ struct sv {
 #define SV(lit) ((struct sv){ "" lit "", sizeof(lit) - 1 })
 #define SV_NONE ((struct sv){ NULL, 0 })
 
-/* For printf: printf("%.*s", SV_ARG(name)). */
-#define SV_ARG(s) (int)(s).n, (s).p ? (s).p : ""
+/*
+ * For printf: printf("%.*s", SV_ARG(name)). It names its argument more than
+ * once, so the argument must be an lvalue: the call of a function, which
+ * would run as often, does not compile. Give its result a name first.
+ */
+#define SV_ARG(s) (int)(&(s))->n, (&(s))->p ? (&(s))->p : ""
 
 /* A view of a NUL-terminated string; NULL gives SV_NONE. */
 struct sv sv_from(const char *cstr);

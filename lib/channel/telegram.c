@@ -117,9 +117,9 @@ static void read_other(struct arena *a, const json_t *m, struct channel_item *it
 		channel_carry(it->extra, "venue", m, "venue");
 	} else if (json_is_object(json_object_get(m, "contact"))) {
 		it->type = SV("contacts");
-		it->text = sv_from(arena_printf(
-			a, "%.*s %.*s", SV_ARG(channel_text(a, m, "contact.first_name")),
-			SV_ARG(channel_text(a, m, "contact.phone_number"))));
+		struct sv first = channel_text(a, m, "contact.first_name");
+		struct sv phone = channel_text(a, m, "contact.phone_number");
+		it->text = sv_from(arena_printf(a, "%.*s %.*s", SV_ARG(first), SV_ARG(phone)));
 		channel_carry(it->extra, "contacts", m, "contact");
 	} else if (json_is_object(json_object_get(m, "poll"))) {
 		it->type = SV("poll");
@@ -266,8 +266,8 @@ static void read_callback(struct arena *a, const json_t *q, struct channel_items
 	read_people(a, m, json_object_get(q, "from"), it);
 	it->type = SV("button");
 	it->text = channel_text(a, q, "data");
-	it->provider_id =
-		sv_from(arena_printf(a, "callback:%.*s", SV_ARG(channel_text(a, q, "id"))));
+	struct sv query_id = channel_text(a, q, "id");
+	it->provider_id = sv_from(arena_printf(a, "callback:%.*s", SV_ARG(query_id)));
 	channel_set(it->extra, "reply_to", id_in_chat(a, m, ""));
 	channel_set(it->extra, "payload", it->text);
 }

@@ -280,14 +280,19 @@ static void read_value(struct arena *a, const json_t *value, struct channel_item
 		read_message(a, value, m, out);
 	json_array_foreach (json_object_get(value, "statuses"), i, m)
 		read_status(a, m, out);
-	json_array_foreach (json_object_get(value, "user_actions"), i, m)
+	json_array_foreach(json_object_get(value, "user_actions"), i, m)
+	{
+		struct sv action = channel_text(a, m, "action_type");
+
+		ignore(a, out, sv_from(arena_printf(a, "a user action: %.*s", SV_ARG(action))));
+	}
+	json_array_foreach(json_object_get(value, "errors"), i, m)
+	{
+		struct sv why = explain(a, m);
+
 		ignore(a, out,
-		       sv_from(arena_printf(a, "a user action: %.*s",
-					    SV_ARG(channel_text(a, m, "action_type")))));
-	json_array_foreach (json_object_get(value, "errors"), i, m)
-		ignore(a, out,
-		       sv_from(arena_printf(a, "an error of the account: %.*s",
-					    SV_ARG(explain(a, m)))));
+		       sv_from(arena_printf(a, "an error of the account: %.*s", SV_ARG(why))));
+	}
 }
 
 /* A change says which number it is for; one that says none is for all. */

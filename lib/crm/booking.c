@@ -141,9 +141,10 @@ enum status booking_ics(const struct booking *bk, bool to_host, struct buf *out,
 			struct err *e)
 {
 	struct mail_address guest = { .name = bk->guest_name, .email = bk->guest_email };
+	struct sv host = own_host();
 	struct ics_event v = {
 		.method = booking_ics_method(bk),
-		.uid = sv_from(arena_printf(a, "%.*s@%.*s", SV_ARG(bk->id), SV_ARG(own_host()))),
+		.uid = sv_from(arena_printf(a, "%.*s@%.*s", SV_ARG(bk->id), SV_ARG(host))),
 		.sequence = (int)bk->sequence,
 		.start_ms = bk->start_ms,
 		.end_ms = bk->end_ms,

@@ -162,8 +162,8 @@ static void add_changes(struct arena *a, struct sj *data, const struct sj *chang
 		if (!sv_starts(v->key, SV("old_")))
 			continue;
 		carry(a, data, changes, v->key);
-		carry(a, data, changes,
-		      sv_from(arena_printf(a, "new_%.*s", SV_ARG(sv_skip(v->key, 4)))));
+		struct sv rest = sv_skip(v->key, 4);
+		carry(a, data, changes, sv_from(arena_printf(a, "new_%.*s", SV_ARG(rest))));
 	}
 	for (const struct sj *v = changes->first; v; v = v->next)
 		carry(a, data, changes, v->key);
@@ -258,8 +258,8 @@ static struct sv sign_standard(struct arena *a, const struct webhook_attempt *w)
 	buf_addf(&text, "%.*s.%lld.", SV_ARG(w->id), (long long)w->now);
 	buf_add(&text, w->body);
 	crypto_hmac_sha256(mac, standard_key(a, w->secret), buf_sv(&text));
-	return sv_from(arena_printf(a, "v1,%.*s",
-				    SV_ARG(crypto_base64(a, sv_make((char *)mac, sizeof(mac))))));
+	struct sv code = crypto_base64(a, sv_make((char *)mac, sizeof(mac)));
+	return sv_from(arena_printf(a, "v1,%.*s", SV_ARG(code)));
 }
 
 /* Ours, and those that belong to the connection (net/net.h). */

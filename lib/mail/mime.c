@@ -339,7 +339,8 @@ static struct sv make_id(const struct mail_message *m, struct arena *a)
 	if (m->message_id.n)
 		return arena_sv(a, m->message_id);
 	sv_cut(&domain, '@');
-	return sv_from(arena_printf(a, "%.*s@%.*s", SV_ARG(uuid_new(a)), SV_ARG(domain)));
+	struct sv unique = uuid_new(a);
+	return sv_from(arena_printf(a, "%.*s@%.*s", SV_ARG(unique), SV_ARG(domain)));
 }
 
 static void set_date(GMimeMessage *msg, int64_t ms)

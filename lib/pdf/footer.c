@@ -9,9 +9,9 @@ static struct sv page_label(struct arena *a, struct sv pages, size_t n, size_t m
 	if (at_n < 0 || at_m < at_n + 3)
 		return pages;
 	s = sv_skip(pages, (size_t)at_n + 3);
+	struct sv tail = sv_skip(pages, (size_t)at_m + 3);
 	return sv_from(arena_printf(a, "%.*s%zu%.*s%zu%.*s", (int)at_n, pages.p, n,
-				    (int)(at_m - at_n - 3), s.p, m,
-				    SV_ARG(sv_skip(pages, (size_t)at_m + 3))));
+				    (int)(at_m - at_n - 3), s.p, m, SV_ARG(tail)));
 }
 
 void pdf_footer(struct pdf *d, const struct pdf_style *s, struct sv left, struct sv pages,

@@ -74,7 +74,8 @@ static struct sv percent(const struct page *p, struct sv s)
 		if (s.p[s.n - 1] == '.')
 			s.n--;
 	}
-	return sv_from(arena_printf(p->a, "%.*s%%", SV_ARG(figure(p, s))));
+	struct sv text = figure(p, s);
+	return sv_from(arena_printf(p->a, "%.*s%%", SV_ARG(text)));
 }
 
 static struct sv money(const struct page *p, struct sv amount)
@@ -115,9 +116,9 @@ static void running_head(struct pdf_flow *f, void *arg)
 	top_bar(p);
 	pdf_text(p->doc, &left, p->q->seller.company.n ? p->q->seller.company : p->q->seller.name,
 		 f->x, 28, half);
-	pdf_text(p->doc, &right, sv_from(arena_printf(p->a, "%.*s %.*s",
-						       SV_ARG(label(p, PDF_L_QUOTE)),
-						       SV_ARG(p->q->number))),
+	struct sv quote_label = label(p, PDF_L_QUOTE);
+	pdf_text(p->doc, &right,
+		 sv_from(arena_printf(p->a, "%.*s %.*s", SV_ARG(quote_label), SV_ARG(p->q->number))),
 		 f->x + half, 28, half);
 }
 
@@ -494,9 +495,9 @@ static void begin(struct page *p)
 	const struct pdf_quote *q = p->q;
 
 	pdf_set_rtl(p->doc, q->rtl);
+	struct sv quote_label = label(p, PDF_L_QUOTE);
 	pdf_set_meta(p->doc,
-		     sv_from(arena_printf(p->a, "%.*s %.*s", SV_ARG(label(p, PDF_L_QUOTE)),
-					  SV_ARG(q->number))),
+		     sv_from(arena_printf(p->a, "%.*s %.*s", SV_ARG(quote_label), SV_ARG(q->number))),
 		     q->seller.company.n ? q->seller.company : q->seller.name, q->created_ms);
 	p->flow = (struct pdf_flow){
 		.doc = p->doc,

@@ -285,8 +285,8 @@ static void read_environment(struct rest_config *c, char **env)
 			continue;
 		name = sv_skip(name, 6);
 		if (sv_starts(name, SV("APP_SETTINGS_"))) {
-			char *p = arena_printf(c->arena, "app.settings.%.*s",
-					       SV_ARG(sv_skip(name, 13)));
+			struct sv setting = sv_skip(name, 13);
+			char *p = arena_printf(c->arena, "app.settings.%.*s", SV_ARG(setting));
 
 			for (char *q = p; *q; q++)
 				*q = (char)tolower((unsigned char)*q);

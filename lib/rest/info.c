@@ -78,9 +78,9 @@ static struct sv place(const struct rest_options *o, const struct http_request *
 {
 	if (o->openapi_url)
 		return sv_from(o->openapi_url);
+	struct sv host = rq->host.n ? rq->host : SV("localhost");
 	return sv_from(arena_printf(rq->arena, "%s://%.*s%s", rq->https ? "https" : "http",
-				    SV_ARG(rq->host.n ? rq->host : SV("localhost")),
-				    o->base_path ? o->base_path : "/"));
+				    SV_ARG(host), o->base_path ? o->base_path : "/"));
 }
 
 enum status info_root(const struct rest_schema *s, const struct rest_options *o,

@@ -291,10 +291,10 @@ static bool plan(struct tree *t, const struct wish *w)
 	t->media.explain = json ? "format json" : "format text";
 	t->media.explain = arena_printf(t->arena, "%s%s", t->media.explain,
 					plan_options(t, options, &echo));
+	struct sv echoed = buf_sv(&echo);
 	t->media.type = sv_from(arena_printf(
 		t->arena, "application/vnd.pgrst.plan+%s; for=\"%.*s\"%s%.*s; charset=utf-8",
-		json ? "json" : "text", SV_ARG(type), echo.n ? "; options=" : "",
-		SV_ARG(buf_sv(&echo))));
+		json ? "json" : "text", SV_ARG(type), echo.n ? "; options=" : "", SV_ARG(echoed)));
 	return true;
 }
 
@@ -310,8 +310,9 @@ static enum status nothing_fits(struct tree *t, const struct wish *w, size_t n)
 			buf_addf(&b, ";%.*s", SV_ARG(w[i].parameters));
 	}
 	*t->e = (struct err){ .status = ST_NOT_ACCEPTABLE, .code = SV("PGRST107") };
+	struct sv offered = buf_sv(&b);
 	t->e->message = sv_from(arena_printf(
-		t->arena, "None of these media types are available: %.*s", SV_ARG(buf_sv(&b))));
+		t->arena, "None of these media types are available: %.*s", SV_ARG(offered)));
 	return t->e->status;
 }
 
@@ -346,9 +347,12 @@ enum status media_openapi(struct tree *t)
 static void add_aggregate(const struct tree *t, const struct rest_handler *h, struct buf *b)
 {
 	buf_addf(b, "%.*s(_", SV_ARG(h->quoted));
-	if (!h->anything)
-		buf_addf(b, "::%.*s.%.*s", SV_ARG(rest_quoted(t->arena, h->target_schema)),
-			 SV_ARG(rest_quoted(t->arena, h->target)));
+	if (!h->anything) {
+		struct sv schema = rest_quoted(t->arena, h->target_schema);
+		struct sv target = rest_quoted(t->arena, h->target);
+
+		buf_addf(b, "::%.*s.%.*s", SV_ARG(schema), SV_ARG(target));
+	}
 	buf_addc(b, ')');
 }
 

@@ -260,7 +260,8 @@ static void describe(struct buf *b, const struct relation *r)
 	buf_addf(b, "%.*s using %.*s", SV_ARG(k->name),
 		 SV_ARG((r->forward ? k->from : k->to)->name));
 	add_columns(b, r->forward ? k->from_columns : k->to_columns, k->n);
-	buf_addf(b, " and %.*s", SV_ARG(target(r)->name));
+	buf_lit(b, " and ");
+	buf_add(b, target(r)->name);
 	add_columns(b, r->forward ? k->to_columns : k->from_columns, k->n);
 }
 
@@ -272,13 +273,13 @@ static struct sv details(struct tree *t, const struct level *l, const struct can
 
 	for (size_t i = 0; i < c->n; i++) {
 		struct buf how buf_auto = BUF_INIT;
+		struct sv far = target(&c->v[i])->name;
 
 		describe(&how, &c->v[i]);
 		buf_addf(&b, "%s{\"cardinality\":\"%s\",\"embedding\":", i ? "," : "[",
 			 names[cardinality(&c->v[i])]);
 		buf_json(&b, sv_from(arena_printf(t->arena, "%.*s with %.*s",
-						  SV_ARG(l->parent->table->name),
-						  SV_ARG(target(&c->v[i])->name))));
+						  SV_ARG(l->parent->table->name), SV_ARG(far))));
 		buf_lit(&b, ",\"relationship\":");
 		buf_json(&b, buf_sv(&how));
 		buf_addc(&b, '}');
@@ -294,9 +295,10 @@ static enum status many_relations(struct tree *t, const struct level *l, struct 
 	qsort(c->v, c->n, sizeof(*c->v), compare);
 	for (size_t i = 0; i < c->n; i++) {
 		const struct relation *r = &c->v[i];
+		struct sv far = target(r)->name;
+		struct sv key = r->far ? r->key->from->name : r->key->name;
 
-		buf_addf(&names, "%s'%.*s!%.*s'", i ? ", " : "", SV_ARG(target(r)->name),
-			 SV_ARG(r->far ? r->key->from->name : r->key->name));
+		buf_addf(&names, "%s'%.*s!%.*s'", i ? ", " : "", SV_ARG(far), SV_ARG(key));
 	}
 	bind_fail(t, ST_AMBIGUOUS, SV("PGRST201"),
 		  "Could not embed because more than one relationship was found for '%.*s' and "
@@ -304,10 +306,11 @@ static enum status many_relations(struct tree *t, const struct level *l, struct 
 		  SV_ARG(l->parent->table->name), SV_ARG(l->name));
 	t->e->details = details(t, l, c);
 	t->e->details_json = true;
+	struct sv choice = buf_sv(&names);
 	t->e->hint = sv_from(arena_printf(t->arena,
 					  "Try changing '%.*s' to one of the following: %.*s. Find "
 					  "the desired relationship in the 'details' key.",
-					  SV_ARG(l->name), SV_ARG(buf_sv(&names))));
+					  SV_ARG(l->name), SV_ARG(choice)));
 	return t->e->status;
 }
 

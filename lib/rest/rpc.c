@@ -610,7 +610,8 @@ static void check_rows(struct tree *t, struct sql *q, struct rest_plan *plan)
 		return;
 	plan->checked = true;
 	q->text = (struct buf)BUF_INIT;
-	buf_addf(&q->text, "with w as (%.*s) select * from w where ", SV_ARG(buf_sv(&text)));
+	struct sv query = buf_sv(&text);
+	buf_addf(&q->text, "with w as (%.*s) select * from w where ", SV_ARG(query));
 	buf_release(&text);
 	if (t->shape == REST_OBJECT)
 		sql_expect(q, "PGRST116", "=1");

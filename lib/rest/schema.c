@@ -48,8 +48,10 @@ struct sv rest_quoted(struct arena *a, struct sv name)
 
 static struct sv qualified(struct arena *a, struct sv schema, struct sv name)
 {
-	return sv_from(arena_printf(a, "%.*s.%.*s", SV_ARG(rest_quoted(a, schema)),
-				    SV_ARG(rest_quoted(a, name))));
+	struct sv qualifier = rest_quoted(a, schema);
+	struct sv own = rest_quoted(a, name);
+
+	return sv_from(arena_printf(a, "%.*s.%.*s", SV_ARG(qualifier), SV_ARG(own)));
 }
 
 struct rest_table *rest_schema_row(struct rest_schema *s)

@@ -174,8 +174,8 @@ static void add_value(struct tree *t, struct sql *q, const struct rest_column *c
 	add_literal(q, c->name);
 	buf_lit(&q->text, " then ");
 	add_sent(q, c);
-	buf_addf(&q->text, " else %.*s end",
-		 SV_ARG(c->default_sql.n ? c->default_sql : SV("null")));
+	struct sv otherwise = c->default_sql.n ? c->default_sql : SV("null");
+	buf_addf(&q->text, " else %.*s end", SV_ARG(otherwise));
 }
 
 /* as r("id" uuid,"title" text) */
@@ -184,9 +184,9 @@ static void add_types(struct sql *q, const struct rows *r)
 	buf_lit(&q->text, " as r(");
 	for (size_t i = 0; i < r->n; i++) {
 		const struct rest_column *c = r->columns[i];
+		struct sv type = c->from_json.n ? SV("json") : c->type;
 
-		buf_addf(&q->text, "%s%.*s %.*s", i ? "," : "", SV_ARG(c->quoted),
-			 SV_ARG(c->from_json.n ? SV("json") : c->type));
+		buf_addf(&q->text, "%s%.*s %.*s", i ? "," : "", SV_ARG(c->quoted), SV_ARG(type));
 	}
 	buf_addc(&q->text, ')');
 }

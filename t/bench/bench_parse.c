@@ -40,7 +40,9 @@ static size_t compile(const struct rest_schema *schema, struct arena *a, size_t 
 	in.query = &query;
 	if (http_parse_urlencoded(a, sv_from(requests[i].query), &query, &e) ||
 	    rest_compile(schema, &sample_options, &in, a, &plan, &e)) {
-		fprintf(stderr, "%s: %.*s\n", requests[i].name, SV_ARG(err_message(&e)));
+		struct sv said = err_message(&e);
+
+		fprintf(stderr, "%s: %.*s\n", requests[i].name, SV_ARG(said));
 		exit(1);
 	}
 	return plan.main.sql.n;

@@ -112,8 +112,11 @@ static bool ours(const struct pdf_fonts *f, struct arena *a, struct buf *out)
 	struct err e = { 0 };
 	bool good = pdf_quote_render(&q, f, a, out, &e) == ST_OK;
 
-	if (!good)
-		fprintf(stderr, "bench_pdf: %.*s\n", SV_ARG(err_message(&e)));
+	if (!good) {
+		struct sv said = err_message(&e);
+
+		fprintf(stderr, "bench_pdf: %.*s\n", SV_ARG(said));
+	}
 	arena_reset(a);
 	return good;
 }
@@ -173,8 +176,9 @@ int main(int argc, char **argv)
 	int ret = 0;
 
 	if (pdf_fonts_open(&f, PDF_FONT_REGULAR, PDF_FONT_BOLD, NULL, a, &e)) {
-		fprintf(stderr, "bench_pdf: %.*s: %.*s\n", SV_ARG(err_message(&e)),
-			SV_ARG(e.hint));
+		struct sv said = err_message(&e);
+
+		fprintf(stderr, "bench_pdf: %.*s: %.*s\n", SV_ARG(said), SV_ARG(e.hint));
 		arena_free(a);
 		return 1;
 	}

@@ -32,7 +32,9 @@ static struct sv one(const char *sql, struct sv arg)
 	else
 		db_add(b, sql);
 	if (db_run(b, &e)) {
-		printf("# %s\n# %.*s\n", sql, SV_ARG(err_message(&e)));
+		struct sv said = err_message(&e);
+
+		printf("# %s\n# %.*s\n", sql, SV_ARG(said));
 		return SV_NONE;
 	}
 	return db_rows(b, 0) ? db_get(b, 0, 0, 0) : SV_NONE;

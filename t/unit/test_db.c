@@ -41,8 +41,11 @@ static struct sv value(struct db *with, const char *sql)
 	enum status st;
 	struct db_batch *b = self(with, sql, &st);
 
-	if (st)
-		printf("# %s: %.*s\n", sql, SV_ARG(err_message(&e)));
+	if (st) {
+		struct sv said = err_message(&e);
+
+		printf("# %s: %.*s\n", sql, SV_ARG(said));
+	}
 	return st ? SV_NONE : db_get(b, 0, 0, 0);
 }
 
@@ -88,7 +91,9 @@ static bool make_schema(void)
 
 		self(admin, schema[i], &st);
 		if (st) {
-			printf("# %s\n# %.*s\n", schema[i], SV_ARG(err_message(&e)));
+			struct sv said = err_message(&e);
+
+			printf("# %s\n# %.*s\n", schema[i], SV_ARG(said));
 			return false;
 		}
 	}
@@ -305,8 +310,12 @@ static void test_large(const char *url)
 	db_add(b, "select repeat('x', $1) as answer", DB_I((int64_t)n));
 	db_add(b, "select sha256($1) = $2, current_setting('statement_timeout')",
 	       DB_BYTES(sv_make(raw, n)), DB_BYTES(sv_make((const char *)sum, sizeof(sum))));
-	if (!point(db_run(b, &e) == ST_OK, "25 MB both ways at once"))
-		printf("# %.*s %.*s\n", SV_ARG(db_sqlstate(b)), SV_ARG(err_message(&e)));
+	if (!point(db_run(b, &e) == ST_OK, "25 MB both ways at once")) {
+		struct sv state = db_sqlstate(b);
+		struct sv said = err_message(&e);
+
+		printf("# %.*s %.*s\n", SV_ARG(state), SV_ARG(said));
+	}
 	point(db_get(b, 0, 0, 0).n == n, "the answer is whole");
 	point_sv(db_get(b, 1, 0, 0), SV("t"), "so is the parameter");
 	point_sv(db_get(b, 1, 0, 1), SV("1min"), "under the time limit that was set");
@@ -425,13 +434,15 @@ static void test_errors(void)
 
 	for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++) {
 		b = self(db, failures[i].sql, &st);
-		if (!point(st == failures[i].status &&
-			   sv_eq(db_sqlstate(b), sv_from(failures[i].state)) &&
-			   sv_eq(e.field, sv_from(failures[i].field)) &&
-			   sv_find(err_message(&e), sv_from(failures[i].message)) >= 0,
+		struct sv state = db_sqlstate(b);
+		struct sv said = err_message(&e);
+
+		if (!point(st == failures[i].status && sv_eq(state, sv_from(failures[i].state)) &&
+				   sv_eq(e.field, sv_from(failures[i].field)) &&
+				   sv_find(said, sv_from(failures[i].message)) >= 0,
 			   failures[i].sql))
-			printf("# %d %.*s field %.*s: %.*s\n", st, SV_ARG(db_sqlstate(b)),
-			       SV_ARG(e.field), SV_ARG(err_message(&e)));
+			printf("# %d %.*s field %.*s: %.*s\n", st, SV_ARG(state), SV_ARG(e.field),
+			       SV_ARG(said));
 	}
 	b = self(db, "select t.raise('KT409')", &st);
 	point(sv_eq(e.details, SV("more")) && sv_eq(e.hint, SV("do this")) && e.code.n == 0,
@@ -465,8 +476,11 @@ static void terminate(struct db *victim)
 
 	db_as_self(b);
 	db_add(b, "select pg_terminate_backend($1)", DB_C(pid));
-	if (db_run(b, &e))
-		printf("# %.*s\n", SV_ARG(err_message(&e)));
+	if (db_run(b, &e)) {
+		struct sv said = err_message(&e);
+
+		printf("# %.*s\n", SV_ARG(said));
+	}
 	wait_gone(pid);
 }
 

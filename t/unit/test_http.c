@@ -26,8 +26,10 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 static enum status show_named(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	(void)e;
-	buf_addf(&rs->body, "id=%.*s rest=%.*s none=%d", SV_ARG(http_param(rq, "id")),
-		 SV_ARG(http_param(rq, "*")), sv_present(http_param(rq, "x")));
+	struct sv id = http_param(rq, "id");
+	struct sv rest = http_param(rq, "*");
+	buf_addf(&rs->body, "id=%.*s rest=%.*s none=%d", SV_ARG(id), SV_ARG(rest),
+		 sv_present(http_param(rq, "x")));
 	return ST_OK;
 }
 
@@ -48,14 +50,17 @@ static enum status show_who(struct http_request *rq, struct http_response *rs, s
 
 static enum status show_input(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	const struct http_file *f = http_form_file(rq, "file");
+	const struct http_file *file = http_form_file(rq, "file");
 
 	(void)e;
-	buf_addf(&rs->body, "q=%.*s f=%.*s c=%.*s h=%.*s", SV_ARG(http_query(rq, "q")),
-		 SV_ARG(http_form(rq, "f")), SV_ARG(http_cookie(rq, "c")),
-		 SV_ARG(http_header(rq, "x-Some-Header")));
-	if (f)
-		buf_addf(&rs->body, " file=%.*s:%zu", SV_ARG(f->filename), f->data.n);
+	struct sv q = http_query(rq, "q");
+	struct sv f = http_form(rq, "f");
+	struct sv c = http_cookie(rq, "c");
+	struct sv h = http_header(rq, "x-Some-Header");
+	buf_addf(&rs->body, "q=%.*s f=%.*s c=%.*s h=%.*s", SV_ARG(q), SV_ARG(f), SV_ARG(c),
+		 SV_ARG(h));
+	if (file)
+		buf_addf(&rs->body, " file=%.*s:%zu", SV_ARG(file->filename), file->data.n);
 	return ST_OK;
 }
 
@@ -403,8 +408,9 @@ static void test_staff(void)
 
 static const char *bearer(const char *payload)
 {
-	return arena_printf(a, "HTTP_AUTHORIZATION=Bearer %.*s",
-			    SV_ARG(crypto_jwt_sign(a, sv_from(payload))));
+	struct sv token = crypto_jwt_sign(a, sv_from(payload));
+
+	return arena_printf(a, "HTTP_AUTHORIZATION=Bearer %.*s", SV_ARG(token));
 }
 
 static void test_api_key(void)

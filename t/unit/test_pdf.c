@@ -57,8 +57,11 @@ static enum status render(const struct pdf_quote *q, struct buf *out)
 
 	buf_clear(out);
 	s = pdf_quote_render(q, fonts, mine, out, &e);
-	if (s)
-		printf("# %.*s\n", SV_ARG(err_message(&e)));
+	if (s) {
+		struct sv said = err_message(&e);
+
+		printf("# %.*s\n", SV_ARG(said));
+	}
 	arena_free(mine);
 	return s;
 }

@@ -321,10 +321,14 @@ static void check(const struct row *r)
 		return;
 	}
 	if (rest_compile(schema, &sample_options, &in, a, &plan, &e)) {
-		char *got = arena_printf(a, "%d %.*s", status_http(e.status), SV_ARG(err_code(&e)));
+		struct sv code = err_code(&e);
+		char *got = arena_printf(a, "%d %.*s", status_http(e.status), SV_ARG(code));
 
-		if (!tap_is_sv(sv_from(got), sv_from(r->want), r->line, r->name))
-			printf("#   said: %.*s\n", SV_ARG(err_message(&e)));
+		if (!tap_is_sv(sv_from(got), sv_from(r->want), r->line, r->name)) {
+			struct sv said = err_message(&e);
+
+			printf("#   said: %.*s\n", SV_ARG(said));
+		}
 		arena_free(a);
 		return;
 	}

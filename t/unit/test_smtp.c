@@ -67,7 +67,8 @@ static const char *read_data(int fd, struct buf *in, struct buf *seen, struct ar
 		buf_add(seen, sv_starts(line, SV(".")) ? sv_skip(line, 1) : line);
 		buf_lit(seen, "\r\n");
 	}
-	snprintf(box, BOX_SIZE, "%.*s", SV_ARG(buf_sv(seen)));
+	struct sv all = buf_sv(seen);
+	snprintf(box, BOX_SIZE, "%.*s", SV_ARG(all));
 	return spam ? "554 5.7.1 Looks like spam\r\n" : "250 2.0.0 Queued as 4711\r\n";
 }
 

@@ -110,8 +110,10 @@ enum status auth_factor_challenge(struct http_request *rq, struct http_response 
 	if (!sv_eq(db_first(b, made, "outcome"), SV("ok")))
 		return auth_refuse(rq, db_first(b, made, "outcome"), 0, e);
 	http_content_type(rs, "application/json; charset=utf-8");
-	buf_addf(&rs->body, "{\"id\":\"%.*s\",\"type\":\"totp\",\"expires_at\":%.*s}",
-		 SV_ARG(db_first(b, made, "id")), SV_ARG(db_first(b, made, "expires_at")));
+	struct sv id = db_first(b, made, "id");
+	struct sv expires_at = db_first(b, made, "expires_at");
+	buf_addf(&rs->body, "{\"id\":\"%.*s\",\"type\":\"totp\",\"expires_at\":%.*s}", SV_ARG(id),
+		 SV_ARG(expires_at));
 	return ST_OK;
 }
 
@@ -188,6 +190,7 @@ enum status auth_factor_remove(struct http_request *rq, struct http_response *rs
 	if (!sv_eq(db_first(b, done, "outcome"), SV("ok")))
 		return auth_refuse(rq, db_first(b, done, "outcome"), 0, e);
 	http_content_type(rs, "application/json; charset=utf-8");
-	buf_addf(&rs->body, "{\"id\":\"%.*s\"}", SV_ARG(http_param(rq, "id")));
+	struct sv id = http_param(rq, "id");
+	buf_addf(&rs->body, "{\"id\":\"%.*s\"}", SV_ARG(id));
 	return ST_OK;
 }

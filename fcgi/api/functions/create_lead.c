@@ -54,9 +54,11 @@ enum status create_lead(struct http_request *rq, struct http_response *rs, struc
 	made = db_add(b, "select * from internal.create_lead($1::jsonb)", DB_S(buf_sv(&row)));
 	if (function_run(rq, b, e))
 		return e->status;
-	if (sv_present(db_first(b, made, "error")))
-		return err_set(e, rq->arena, ST_BAD_INPUT, "%.*s",
-			       SV_ARG(db_first(b, made, "error")));
+	if (sv_present(db_first(b, made, "error"))) {
+		struct sv error = db_first(b, made, "error");
+
+		return err_set(e, rq->arena, ST_BAD_INPUT, "%.*s", SV_ARG(error));
+	}
 	answer(rs, b, made);
 	return ST_OK;
 }

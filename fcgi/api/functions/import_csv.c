@@ -297,10 +297,13 @@ enum status import_errors(struct http_request *rq, struct http_response *rs, str
 		buf_addc(&rs->body, ',');
 		add_csv(&rs->body, db_get(b, rows, i, 1));
 		for (; i < db_rows(b, rows) && sv_eq(db_get(b, rows, i, 0), row); i++)
-			if (sv_present(db_get(b, rows, i, 2)) && db_get(b, rows, i, 3).n)
+			if (sv_present(db_get(b, rows, i, 2)) && db_get(b, rows, i, 3).n) {
+				struct sv field = db_get(b, rows, i, 2);
+				struct sv value = db_get(b, rows, i, 3);
+
 				buf_addf(&values, "%s%.*s: %.*s", values.n ? "; " : "",
-					 SV_ARG(db_get(b, rows, i, 2)),
-					 SV_ARG(db_get(b, rows, i, 3)));
+					 SV_ARG(field), SV_ARG(value));
+			}
 		buf_addc(&rs->body, ',');
 		add_csv(&rs->body, buf_sv(&values));
 		buf_lit(&rs->body, "\r\n");

@@ -36,7 +36,8 @@ enum status service_monitoring(struct http_request *rq, struct http_response *rs
 		healthy = healthy && sv_eq(status, SV("operational"));
 	}
 	http_content_type(rs, "application/json; charset=utf-8");
+	struct sv services = buf_sv(&parts);
 	buf_addf(&rs->body, "{\"status\":\"%s\",\"services\":[%.*s]}",
-		 healthy ? "healthy" : "degraded", SV_ARG(buf_sv(&parts)));
+		 healthy ? "healthy" : "degraded", SV_ARG(services));
 	return ST_OK;
 }

@@ -159,9 +159,12 @@ static enum status store_files(struct http_request *rq, struct sv *json, struct 
 		if (++n > FILES_MAX)
 			return err_set(e, rq->arena, ST_UNPROCESSABLE,
 				       "At most %d files go into one message", FILES_MAX);
-		if (!f->data.n)
+		if (!f->data.n) {
+			struct sv name = clean_name(f->filename);
+
 			return err_set(e, rq->arena, ST_UNPROCESSABLE, "The file %.*s is empty",
-				       SV_ARG(clean_name(f->filename)));
+				       SV_ARG(name));
+		}
 		if (!organization_id.n && tenant_of(rq, &organization_id, e))
 			return e->status;
 		if (store_file(rq, organization_id, f, &out, e))

@@ -13,8 +13,8 @@ enum status live_stream(struct http_request *rq, struct http_response *rs, struc
 
 	if (db_run(b, e))
 		return e->status;
-	http_set_header(
-		rs, "X-Accel-Redirect",
-		sv_from(arena_printf(rq->arena, "/-/live/%.*s", SV_ARG(db_first(b, s, "id")))));
+	struct sv user = db_first(b, s, "id");
+	http_set_header(rs, "X-Accel-Redirect",
+			sv_from(arena_printf(rq->arena, "/-/live/%.*s", SV_ARG(user))));
 	return ST_OK;
 }

@@ -279,8 +279,9 @@ static void add_blocked(struct form *f, struct tmpl_value *shown, struct buf *js
 		form_error(f, "blocked", SV("The last day comes after the first"));
 		return;
 	}
-	buf_addf(json, "%s{\"first\":\"%.*s\",\"last\":\"%.*s\"}", json->n ? "," : "[", SV_ARG(from),
-		 SV_ARG(to.n ? to : from));
+	struct sv last = to.n ? to : from;
+	buf_addf(json, "%s{\"first\":\"%.*s\",\"last\":\"%.*s\"}", json->n ? "," : "[",
+		 SV_ARG(from), SV_ARG(last));
 }
 
 /* Single days and ranges, in turn (SCH-34). */
