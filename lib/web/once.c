@@ -103,8 +103,9 @@ enum status web_once_settle(struct http_request *rq, struct http_response *rs, e
 		return s;
 	if (s && sv_eq(db_sqlstate(st->once), SV("KTR00")))
 		return replay(rq, rs, e);
-	/* A handler that answered without asking the database has nothing to store. */
-	if (!s && db_is_held(web_of(rq)->db))
+	/* A handler that answered without asking the database has nothing to store.
+	 * One that left as it came was of a function that only reads. */
+	if (!s && db_is_held(web_of(rq)->db) && !http_is_streaming(rs))
 		return store(rq, rs, e);
 	db_let_go(web_of(rq)->db);
 	return s;
