@@ -6,7 +6,8 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/list.c \
 	fcgi/app/main.c \
 	fcgi/app/quotes.h \
-	fcgi/app/routes.c fcgi/app/routes.h
+	fcgi/app/routes.c fcgi/app/routes.h \
+	fcgi/app/team.h
 
 # One file per page, in order of the alphabet.
 fcgi_app_kontor_app_SOURCES += \
@@ -37,6 +38,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/login.c \
 	fcgi/app/pages/notes.c \
 	fcgi/app/pages/onboarding.c \
+	fcgi/app/pages/organization.c \
 	fcgi/app/pages/pipelines.c \
 	fcgi/app/pages/products.c \
 	fcgi/app/pages/profile.c \
@@ -50,6 +52,10 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/settings.c \
 	fcgi/app/pages/settings_channels.c \
 	fcgi/app/pages/signup.c \
+	fcgi/app/pages/team.c \
+	fcgi/app/pages/team_hours.c \
+	fcgi/app/pages/team_member.c \
+	fcgi/app/pages/teams.c \
 	fcgi/app/pages/webhook_event.def \
 	fcgi/app/pages/webhook_log.c \
 	fcgi/app/pages/webhooks.c

@@ -4,6 +4,9 @@
 /* What a member needs for these pages (auth.enter). */
 #define CRM .area = "crm"
 #define INBOX .area = "inbox"
+#define TEAM .area = "team"
+#define TEAMS .area = "teams"
+#define SETTINGS .area = "settings"
 /* Files of 25 MiB and the form around them. */
 #define UPLOAD_MAX (26 * 1024 * 1024)
 
@@ -122,6 +125,30 @@ const struct http_route app_routes[] = {
 
 	{ HTTP_GET, "/settings", settings_page, HTTP_STAFF },
 	{ HTTP_GET, "/settings/profile", settings_profile, HTTP_STAFF },
+	{ HTTP_GET, "/settings/team", team_page, HTTP_STAFF, TEAM },
+	{ HTTP_POST, "/settings/team/invite", team_invite, HTTP_STAFF, HTTP_CSRF, FORM_MAX, TEAM },
+	{ HTTP_POST, "/settings/team/invitations/:id/resend", team_invitation_resend, HTTP_STAFF, HTTP_CSRF, FORM_MAX, TEAM },
+	{ HTTP_POST, "/settings/team/invitations/:id/cancel", team_invitation_cancel, HTTP_STAFF, HTTP_CSRF, FORM_MAX, TEAM },
+	{ HTTP_GET, "/settings/team/:id", member_page, HTTP_STAFF, TEAM },
+	{ HTTP_POST, "/settings/team/:id", member_save, HTTP_STAFF, HTTP_CSRF, FORM_MAX, TEAM },
+	{ HTTP_GET, "/settings/team/:id/permissions", member_permissions, HTTP_STAFF, TEAM },
+	{ HTTP_POST, "/settings/team/:id/permissions", member_permissions_save, HTTP_STAFF, HTTP_CSRF, FORM_MAX, TEAM },
+	{ HTTP_GET, "/settings/team/:id/availability", member_availability, HTTP_STAFF, TEAM },
+	{ HTTP_POST, "/settings/team/:id/availability", member_availability_save, HTTP_STAFF, HTTP_CSRF, FORM_MAX, TEAM },
+	{ HTTP_GET, "/settings/team/:id/schedule", member_schedule, HTTP_STAFF, TEAM },
+	{ HTTP_POST, "/settings/team/:id/schedule", member_schedule_save, HTTP_STAFF, HTTP_CSRF, FORM_MAX, TEAM },
+	{ HTTP_GET, "/settings/team/:id/remove", member_leaving, HTTP_STAFF, TEAM },
+	{ HTTP_POST, "/settings/team/:id/remove", member_remove, HTTP_STAFF, HTTP_CSRF, FORM_MAX, TEAM },
+	{ HTTP_GET, "/settings/teams", teams_page, HTTP_STAFF, TEAMS },
+	{ HTTP_POST, "/settings/teams", team_create, HTTP_STAFF, HTTP_CSRF, FORM_MAX, TEAMS },
+	{ HTTP_GET, "/settings/teams/:id", team_edit, HTTP_STAFF, TEAMS },
+	{ HTTP_POST, "/settings/teams/:id", team_save, HTTP_STAFF, HTTP_CSRF, FORM_MAX, TEAMS },
+	{ HTTP_POST, "/settings/teams/:id/delete", team_delete, HTTP_STAFF, HTTP_CSRF, FORM_MAX, TEAMS },
+	{ HTTP_GET, "/settings/organization", organization_page, HTTP_STAFF, SETTINGS },
+	{ HTTP_POST, "/settings/organization", organization_save, HTTP_STAFF, HTTP_CSRF, FORM_MAX, SETTINGS },
+	{ HTTP_GET, "/organizations", organizations_page, HTTP_STAFF },
+	{ HTTP_POST, "/organizations", organization_create, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
+	{ HTTP_POST, "/organizations/switch", organization_switch, HTTP_STAFF, HTTP_CSRF, FORM_MAX },
 	{ HTTP_GET, "/settings/scheduling", scheduling_page, HTTP_STAFF },
 	{ HTTP_GET, "/settings/scheduling/new", scheduling_new, HTTP_STAFF },
 	{ HTTP_POST, "/settings/scheduling/new", scheduling_create, HTTP_STAFF, HTTP_CSRF, FORM_MAX },

@@ -25,6 +25,15 @@ http_handler profile_page, profile_save, profile_subscription, profile_email, pr
 /* pages/security.c */
 http_handler security_page, security_codes, factor_begin, factor_page, factor_confirm, factor_remove,
 	own_session_end, other_sessions_end;
+/* pages/team.c */
+http_handler team_page, team_invite, team_invitation_resend, team_invitation_cancel;
+/* pages/team_member.c, team_hours.c */
+http_handler member_page, member_save, member_permissions, member_permissions_save, member_availability,
+	member_availability_save, member_schedule, member_schedule_save, member_leaving, member_remove;
+/* pages/teams.c */
+http_handler teams_page, team_create, team_edit, team_save, team_delete;
+/* pages/organization.c */
+http_handler organization_page, organization_save, organizations_page, organization_switch, organization_create;
 /* pages/invitation.c */
 http_handler invitation_page, invitation_accept;
 

@@ -124,7 +124,7 @@ static const char me_sql[] =
 	" upper(left(coalesce(nullif(p.first_name, ''), p.email), 1) || left(coalesce(p.last_name, ''), 1)) as initials,"
 	" coalesce(nullif(trim(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')), ''), p.email) as name,"
 	" auth.app_role() as app_role, auth.app_role() in ('OWNER', 'ADMIN') as is_admin, not p.onboarding_completed as in_wizard,"
-	" auth.may('can_manage_team') as manages_team, auth.app_role() = 'TEAM_ADMIN' as is_team_admin,"
+	" auth.may('can_manage_team') as manages_team, auth.app_role() in ('OWNER', 'ADMIN', 'TEAM_ADMIN') as sees_teams,"
 	" auth.may('can_access_crm') as sees_crm, auth.may('can_see_assigned_conversations') as sees_inbox,"
 	" (select max(v.seq) from events v) as seq," /* where live updates go on from */
 	" o.id as organization_id, o.name as organization_name, o.currency, o.timezone as organization_timezone,"

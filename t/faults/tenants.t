@@ -21,6 +21,7 @@ my %table = (contacts => 'contacts', companies => 'companies', deals => 'deals',
 	'settings/pipelines' => 'pipelines', webhooks => 'webhook_configurations', 'timeline/contact' => 'contacts',
 	'settings/fields' => 'custom_field_definitions', 'settings/sessions' => 'auth.sessions', 'settings/addresses' => 'ip_ranges',
 	'settings/history' => 'config_commits', 'profile/security' => 'auth.sessions', invitation => 'invitations', 'settings/team' => 'profiles',
+	'settings/team/invitations' => 'invitations',
 	'settings/teams' => 'teams', 'settings/members' => 'profiles');
 my $nobody = '01900000-0000-7000-8000-000000000000';
 
@@ -30,6 +31,7 @@ psql("insert into webhook_configurations (organization_id, url, events, is_activ
 	where not exists (select from webhook_configurations where organization_id = '$org')");
 psql("insert into files (organization_id, sha256, name, content_type, size)
 	select '$org', repeat('0', 64), 'a.txt', 'text/plain', 1 where not exists (select from files where organization_id = '$org')");
+psql("insert into teams (organization_id, name) select '$org', 'Reached for' where not exists (select from teams where organization_id = '$org')");
 psql("insert into bookings (organization_id, title, start_date_time, end_date_time)
 	select '$org', 'By hand', now(), now() + interval '1 hour' where not exists (select from bookings where organization_id = '$org')");
 

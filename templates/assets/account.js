@@ -54,3 +54,36 @@ if (reset && session.get('access_token')) {
 
 for (const tab of document.querySelectorAll('[data-subtab]'))
 	if (tab.pathname === location.pathname) tab.setAttribute('aria-current', 'page');
+document.querySelector('[data-subtab][aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+
+// A link that was made just now is copied by itself; where the browser forbids
+// it, the button beside it does.
+const fresh = document.querySelector('[data-copy-now]');
+if (fresh) navigator.clipboard?.writeText(fresh.dataset.copy).then(() => import('/assets/kontor.js'))
+	.then(({ toast }) => toast('The link is copied'), () => {});
+
+// Slots: rows with numbers in their names.
+const slots = document.querySelector('[data-slots]');
+if (slots) {
+	const renumber = () => [...slots.children].forEach((row, n) => {
+		for (const input of row.querySelectorAll('input')) input.name = input.name.replace(/\d+$/, n);
+	});
+	const clear = (row) => {
+		for (const input of row.querySelectorAll('input')) if (input.type === 'checkbox') input.checked = false; else input.value = '';
+	};
+	document.querySelector('[data-slot-add]').addEventListener('click', () => {
+		const row = slots.lastElementChild.cloneNode(true);
+		clear(row);
+		slots.append(row);
+		renumber();
+		row.querySelector('input').focus();
+	});
+	slots.addEventListener('click', (event) => {
+		const row = event.target.closest('[data-slot-remove]')?.closest('[data-slot]');
+		if (!row) return;
+		if (slots.children.length > 1) row.remove(); else clear(row);
+		renumber();
+		slots.dispatchEvent(new Event('input', { bubbles: true }));
+	});
+	renumber();
+}
