@@ -11,7 +11,7 @@ async function profile(page) {
 	await page.goto('/settings');
 	await t.axe(page, 'settings');
 	await t.shots(page, 'settings');
-	await page.click('a:text("Profile")');
+	await page.click('main a:text-is("Profile")');
 	await page.waitForURL('**/profile');
 	await t.axe(page, 'profile');
 	await t.shots(page, 'profile');
