@@ -38,8 +38,9 @@ if (reset && session.get('access_token')) {
 	reset.addEventListener('submit', async (event) => {
 		event.preventDefault();
 		const problem = reset.querySelector('[data-problem]');
+		const token = session.get('access_token');
 		const answer = await fetch('/auth/v1/user', { method: 'PUT',
-			headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${session.get('access_token')}` },
+			headers: { 'Content-Type': 'application/json', apikey: token, Authorization: `Bearer ${token}` },
 			body: JSON.stringify({ password: reset.elements.password.value }) });
 		if (answer.ok) {
 			location.href = '/login?why=reset';
@@ -50,6 +51,8 @@ if (reset && session.get('access_token')) {
 	});
 } else if (reset && session.get('error')) {
 	location.replace('/login?why=link');
+} else if (!reset && session.get('type') === 'recovery') {
+	location.replace(`/reset-password${location.hash}`); // it was not told where to lead
 }
 
 for (const tab of document.querySelectorAll('[data-subtab]'))
