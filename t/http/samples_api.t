@@ -172,7 +172,7 @@ my @samples = grep { $_->{path} =~ m{^/(?:rest|functions)/v1/} } requests(24560,
 my %seen;
 for my $sample (sort { $turn{ $a->{method} } <=> $turn{ $b->{method} } || $a->{line} <=> $b->{line} } @samples) {
 	# Another contact: one conversation with each is open at a time.
-	my $contact = $made{contact};
+	my $contact = id('contact');
 	delete $made{contact} if $sample->{method} eq 'POST' && $sample->{path} =~ /conversations/;
 	my ($method, $path, $body) = ($sample->{method}, fill($sample->{path}), fill($sample->{body} // ''));
 	$made{contact} = $contact;
