@@ -272,6 +272,8 @@ static enum status in_words(const struct rest_plan *p, const struct rest_input *
 			sv_from(arena_printf(db_arena(b), "%.*s is required", SV_ARG(e->field)));
 	else if (sv_eq(state, SV("23514")))
 		broken_rule(p, b, e);
+	else if (sv_eq(state, SV("23505")) && !e->details.n)
+		e->details = SV("There is a record with the same values already");
 	else if (sv_eq(state, SV("23503")))
 		broken_reference(in, e);
 	else if (sv_starts(state, SV("22")))

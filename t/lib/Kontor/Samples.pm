@@ -54,7 +54,7 @@ sub run {
 	close $fh;
 	my ($content, $status) = $out =~ /\A(.*)\n(\d+)\z/s ? ($1, $2) : ($out, 0);
 	return { status => $status, content => $content, text => $text,
-		json => eval { JSON::PP->new->utf8->allow_nonref->decode($content) } };
+		json => scalar eval { JSON::PP->new->utf8->allow_nonref->decode($content) } };
 }
 
 1;
