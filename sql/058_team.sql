@@ -329,7 +329,7 @@ begin
 		raise exception using errcode = 'KT403', message = 'Only owners and administrators remove an administrator';
 	end if;
 	update public.profiles p set is_active = false, is_online = false where p.organization_id = org and p.id = member;
-	delete from auth.sessions s where s.organization_id = org and s.user_id = member;
+	perform auth.end_sessions(array(select s.id from auth.sessions s where s.organization_id = org and s.user_id = member), 'revoked');
 	update public.api_keys k set is_active = false where k.organization_id = org and k.created_by = member and k.prefix like 'ck\_live\_%';
 end
 $$;

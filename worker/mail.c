@@ -84,20 +84,14 @@ static enum status compose(struct job *j, const json_t *payload, struct mail_mes
 	return st ? st : recipients(json_object_get(payload, "to"), m, j->arena, e);
 }
 
-static void release(void *bytes)
-{
-	buf_release(bytes);
-}
-
 static enum status request(struct job *j, const json_t *payload, struct net_request *out,
 			   struct err *e)
 {
 	struct mail_server server;
 	struct mail_message m;
-	struct buf *bytes = ARENA_NEW(j->arena, struct buf);
+	struct buf *bytes = buf_in_arena(j->arena);
 	enum status st = mail_server_conf(&server, j->arena, e);
 
-	arena_cleanup(j->arena, release, bytes);
 	if (!st)
 		st = compose(j, payload, &m, e);
 	if (!st)

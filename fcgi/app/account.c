@@ -11,10 +11,8 @@
 
 struct db_batch *account_batch(struct http_request *rq)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 
-	db_remote(b, rq->remote_addr);
-	db_as_self(b);
 	web_bind_site(rq, b);
 	return b;
 }

@@ -1,4 +1,5 @@
 #include "base/buf.h"
+#include "base/arena.h"
 #include "base/mem.h"
 
 #include <stdarg.h>
@@ -10,6 +11,19 @@ void buf_release(struct buf *b)
 {
 	free(b->p);
 	*b = (struct buf)BUF_INIT;
+}
+
+static void release(void *b)
+{
+	buf_release(b);
+}
+
+struct buf *buf_in_arena(struct arena *a)
+{
+	struct buf *b = ARENA_NEW(a, struct buf);
+
+	arena_cleanup(a, release, b);
+	return b;
 }
 
 char *buf_detach(struct buf *b)

@@ -16,6 +16,8 @@
 
 #include "base/sv.h"
 
+struct arena;
+
 struct buf {
 	char *p;
 	size_t n, size;
@@ -26,6 +28,8 @@ struct buf {
 #define buf_auto __attribute__((cleanup(buf_release)))
 
 void buf_release(struct buf *b);
+/* A buf that lives, with its content, as long as the arena does. */
+struct buf *buf_in_arena(struct arena *a);
 static inline void buf_clear(struct buf *b)
 {
 	b->n = 0;

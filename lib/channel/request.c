@@ -78,22 +78,16 @@ static void add_file(struct buf *b, struct sv boundary, const struct channel_for
 	buf_lit(b, "\r\n");
 }
 
-static void release(void *b)
-{
-	buf_release(b);
-}
-
 void channel_post_form(struct arena *a, struct net_request *out, struct sv url, struct sv token,
 		       const struct channel_field *fields, size_t n,
 		       const struct channel_form_file *file)
 {
-	struct buf *b = ARENA_NEW(a, struct buf);
+	struct buf *b = buf_in_arena(a);
 	unsigned char random[16];
 	struct sv boundary;
 
 	crypto_random(random, sizeof(random));
 	boundary = crypto_hex(a, sv_make((char *)random, sizeof(random)));
-	arena_cleanup(a, release, b);
 	buf_room(b, file->data.n + 4096);
 	for (size_t i = 0; i < n; i++) {
 		if (!sv_present(fields[i].value))

@@ -95,6 +95,15 @@ struct db_batch *web_batch(struct http_request *rq)
 	return b;
 }
 
+struct db_batch *web_self_batch(struct http_request *rq)
+{
+	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+
+	db_remote(b, rq->remote_addr);
+	db_as_self(b);
+	return b;
+}
+
 enum status web_admit(struct http_request *rq, struct err *e)
 {
 	return web_limit_admit(rq, e);

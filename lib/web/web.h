@@ -48,6 +48,10 @@ static inline struct web *web_of(const struct http_request *rq)
 /* A batch whose first statement is the identity that the route asks for:
  * session, API key, claims, or visitor. */
 struct db_batch *web_batch(struct http_request *rq);
+/* A batch as the program itself, for what comes before anybody is known
+ * (signing in): it says where the request comes from, so that the audit log
+ * has the address of a refused attempt too. */
+struct db_batch *web_self_batch(struct http_request *rq);
 /* On a site that nginx binds to a tenant (fastcgi_param KONTOR_TENANT) nothing
  * of another tenant is there. web_batch does it; a batch that begins with
  * another identity (signing in) does it itself, right behind db_as_*. */

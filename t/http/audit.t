@@ -81,6 +81,7 @@ as($jwt, DELETE => "webhook_configurations?id=eq.$hook");
 sign_in($agent, password => 'wrong', from => '127.0.0.9');
 my ($failed) = as($jwt, GET => "audit_log?action=eq.user.sign_in_failed&record_id=eq.$agent_id&order=id.desc&limit=1")->{json}[0];
 is($failed->{record_name} =~ /\S/ ? 1 : 0, 1, 'AUTH-100 an attempt with a wrong password');
+is($failed->{ip_address}, '127.0.0.9', 'AUTH-100 and from where');
 my $signed = as($jwt, GET => "audit_log?action=eq.user.signed_in&user_id=eq.$owner_id&order=id.desc&limit=1")->{json}[0];
 is($signed->{ip_address}, '127.0.0.1', 'AUTH-100 signing in, with the address');
 

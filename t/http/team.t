@@ -263,6 +263,8 @@ is(shown(rpc(remove_member => of($helper), { member => $boss })), '403 INSUFFICI
 is(rpc(remove_member => $mine, { member => $agent->{id} })->{status}, 204, 'AUTH-98 removed');
 is(psql("select is_active from profiles where id = '$agent->{id}'"), 'f', 'AUTH-98 that is: deactivated');
 is(rest(GET => 'deals?select=id&limit=1', $at)->{status}, 401, 'AUTH-98 his session has ended');
+is(psql("select count(*) filter (where ended_at is null), bool_and(end_reason = 'revoked') filter (where end_reason is not null)
+	from auth.sessions where user_id = '$agent->{id}' and organization_id = '$org'"), '0|t', 'AUTH-98 AUTH-100 ended, not forgotten: the log can tell which');
 $r = token($agent->{email}, $agent->{password});
 is(shown($r), '403 INSUFFICIENT_PERMISSIONS', 'AUTH-19 AUTH-98 and he cannot sign in');
 my ($row) = grep { $_->{user_id} eq $agent->{id} } @{ rpc(list_members => $mine)->{json} };

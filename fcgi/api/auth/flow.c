@@ -63,13 +63,12 @@ static void keep_state(struct http_request *rq, struct http_response *rs, struct
 
 static enum status look(struct http_request *rq, struct visit *v, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	int row;
 
 	*v = (struct visit){ .state = http_cookie(rq, COOKIE) };
 	if (!v->state.n)
 		return auth_refuse(rq, SV("bad_oauth_state"), 0, e);
-	db_as_self(b);
 	row = db_add(b, "select * from auth.flow_look($1)",
 		     DB_S(crypto_token_hash(rq->arena, v->state)));
 	if (db_run(b, e))
@@ -141,7 +140,7 @@ static struct sv flow_json(struct http_request *rq, const struct visit *v, const
 
 enum status auth_authorize(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	struct visit v = { .provider = oidc_provider(http_query(rq, "provider")) };
 	struct letter l = { 0 };
 
@@ -154,7 +153,6 @@ enum status auth_authorize(struct http_request *rq, struct http_response *rs, st
 	v.nonce = crypto_token_new(rq->arena, "");
 	v.redirect_to = auth_redirect(rq, NULL);
 	v.secrets = seal(rq, crypto_token_new(rq->arena, ""), SV_NONE);
-	db_as_self(b);
 	db_add(b, "select auth.flow_begin($1)", DB_S(flow_json(rq, &v, &l)));
 	if (db_run(b, e))
 		return e->status;
@@ -166,7 +164,7 @@ enum status auth_authorize(struct http_request *rq, struct http_response *rs, st
 
 static enum status write_back(struct http_request *rq, const struct visit *v, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	struct sv code = http_query(rq, "code"), why = http_query(rq, "error");
 	struct sv iss = http_query(rq, "iss"), said = http_query(rq, "error_description");
 
@@ -175,7 +173,6 @@ static enum status write_back(struct http_request *rq, const struct visit *v, st
 	/* RFC 9207: the answer of another provider than the one asked. */
 	if (!why.n && iss.n && !sv_starts(iss, v->provider->issuer))
 		why = SV("bad_oauth_callback");
-	db_as_self(b);
 	db_add(b, "select auth.flow_back($1, $2, $3, $4)",
 	       DB_S(crypto_token_hash(rq->arena, v->state)),
 	       why.n ? DB_NULL : DB_S(seal(rq, verifier_of(rq, v), code)), DB_OPT(why),
@@ -211,12 +208,11 @@ static enum status wait_page(struct http_request *rq, struct http_response *rs,
 static enum status finish(struct http_request *rq, struct http_response *rs, const struct visit *v,
 			  struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	struct sv refresh = crypto_token_new(rq->arena, ""), code = crypto_token_new(rq->arena, "");
 	struct auth_session s;
 	int made;
 
-	db_as_self(b);
 	web_bind_site(rq, b);
 	made = db_add(b,
 		      "select * from auth.flow_finish($1, $2, $3, $4, $5,"

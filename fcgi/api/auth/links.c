@@ -16,13 +16,12 @@ static enum status empty(struct http_response *rs)
 static enum status send(struct http_request *rq, const struct letter *l, const char *kind,
 			struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	struct sv letter;
 	int sent;
 
 	if (letter_json(l, web_of(rq)->templates, rq->arena, &letter, e))
 		return e->status;
-	db_as_self(b);
 	web_bind_site(rq, b);
 	if (l->kind == LETTER_EMAIL_CHANGE)
 		sent = db_add(b, "select * from auth.resend_email_change($1, $2)", DB_S(l->to),

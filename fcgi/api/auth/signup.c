@@ -51,12 +51,11 @@ static void pretend(struct http_request *rq, struct buf *out, struct sv email, s
 static enum status sign_up(struct http_request *rq, const struct letter *l, struct sv password,
 			   struct sv data, struct db_batch **out, int *made, struct err *e)
 {
-	struct db_batch *b = *out = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = *out = web_self_batch(rq);
 	struct sv letter;
 
 	if (letter_json(l, web_of(rq)->templates, rq->arena, &letter, e))
 		return e->status;
-	db_as_self(b);
 	web_bind_site(rq, b);
 	*made = db_add(b, "select * from auth.sign_up($1, $2, $3, $4)", DB_S(l->to),
 		       DB_S(password.n ? crypto_password_hash(rq->arena, password) : SV_NONE),

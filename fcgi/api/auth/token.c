@@ -14,12 +14,10 @@
 /* The same answer, after the same time, for an unknown address. */
 static enum status refused(struct http_request *rq, struct sv user_id, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 
 	metrics_add(METRIC_LOGIN_FAILED, 1);
 	if (user_id.n) {
-		db_remote(b, rq->remote_addr);
-		db_as_self(b);
 		db_add(b, "select auth.login_failed($1)", DB_S(user_id));
 		if (db_run(b, e))
 			return e->status;
@@ -30,7 +28,7 @@ static enum status refused(struct http_request *rq, struct sv user_id, struct er
 enum status auth_check_password(struct http_request *rq, const json_t *body, struct sv *user_id,
 				struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	struct sv email = sv_trim(auth_text(body, "email"));
 	struct sv password = auth_text(body, "password");
 	int64_t seconds = 0;
@@ -41,7 +39,6 @@ enum status auth_check_password(struct http_request *rq, const json_t *body, str
 		e->code = SV("validation_failed");
 		return e->status;
 	}
-	db_as_self(b);
 	found = db_add(b,
 		       "select user_id, password_hash, locked_seconds from auth.login_lookup($1)",
 		       DB_S(email));
@@ -59,13 +56,12 @@ enum status auth_check_password(struct http_request *rq, const json_t *body, str
 static enum status password_grant(struct http_request *rq, struct http_response *rs, json_t *body,
 				  struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	struct sv refresh = crypto_token_new(rq->arena, ""), user_id;
 	int made;
 
 	if (auth_check_password(rq, body, &user_id, e))
 		return e->status;
-	db_as_self(b);
 	web_bind_site(rq, b);
 	made = db_add(b,
 		      "select * from auth.login_session($1, $2, $3, $4,"
@@ -84,7 +80,7 @@ static enum status password_grant(struct http_request *rq, struct http_response 
 static enum status refresh_grant(struct http_request *rq, struct http_response *rs, json_t *body,
 				 struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	struct sv old = auth_text(body, "refresh_token");
 	struct sv new = crypto_token_new(rq->arena, "");
 	int made;
@@ -94,7 +90,6 @@ static enum status refresh_grant(struct http_request *rq, struct http_response *
 		e->code = SV("validation_failed");
 		return e->status;
 	}
-	db_as_self(b);
 	made = db_add(b, "select * from auth.session_refresh($1, $2, make_interval(secs => $3))",
 		      DB_S(crypto_token_hash(rq->arena, old)),
 		      DB_S(crypto_token_hash(rq->arena, new)), DB_I(REFRESH_SECONDS));
@@ -116,7 +111,7 @@ static struct sv challenge_of(struct arena *a, struct sv verifier)
 static enum status pkce_grant(struct http_request *rq, struct http_response *rs, json_t *body,
 			      struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	struct sv code = auth_text(body, "auth_code"), verifier = auth_text(body, "code_verifier");
 	struct sv refresh = crypto_token_new(rq->arena, "");
 	int made;
@@ -127,7 +122,6 @@ static enum status pkce_grant(struct http_request *rq, struct http_response *rs,
 		e->code = SV("validation_failed");
 		return e->status;
 	}
-	db_as_self(b);
 	web_bind_site(rq, b);
 	made = db_add(b,
 		      "select * from auth.exchange_code($1, $2, $3, $4, $5, $6,"

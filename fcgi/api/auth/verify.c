@@ -15,7 +15,6 @@ static void field(struct buf *b, const char *key, struct sv value)
 static int add_verify(struct http_request *rq, struct db_batch *b, struct sv type,
 		      struct sv credential, struct sv refresh)
 {
-	db_as_self(b);
 	web_bind_site(rq, b);
 	return db_add(b,
 		      "select * from auth.verify_token($1, $2, $3, $4, $5,"
@@ -52,7 +51,7 @@ static enum status credential_of(struct http_request *rq, const json_t *body, st
 
 enum status auth_verify(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	struct sv refresh = crypto_token_new(rq->arena, ""), type;
 	buf_auto struct buf credential = BUF_INIT;
 	json_t *body;
@@ -81,7 +80,7 @@ static enum status sent_away(struct http_request *rq, struct http_response *rs, 
 
 enum status auth_verify_link(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	struct sv refresh = crypto_token_new(rq->arena, ""), code = crypto_token_new(rq->arena, "");
 	struct sv token = http_query(rq, "token"), type = http_query(rq, "type");
 	struct sv home = auth_redirect(rq, NULL), to;

@@ -55,10 +55,9 @@ static struct sv signed_in(struct http_request *rq)
 
 static enum status look_up(struct http_request *rq, struct joining *in, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	int found;
 
-	db_as_self(b);
 	web_bind_site(rq, b);
 	found = db_add(b,
 		       "select i.email, i.user_id, i.password_hash, l.locked_seconds,"
@@ -81,9 +80,8 @@ static enum status look_up(struct http_request *rq, struct joining *in, struct e
 /* Guesses count as those of /auth/v1/token do (AUTH-12). */
 static enum status wrong_password(struct http_request *rq, const struct joining *in, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 
-	db_as_self(b);
 	db_add(b, "select auth.login_failed($1)", DB_S(in->user_id));
 	if (db_run(b, e))
 		return e->status;
@@ -124,12 +122,11 @@ static enum status prove(struct http_request *rq, const struct joining *in, stru
 static enum status join(struct http_request *rq, struct http_response *rs,
 			const struct joining *in, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	struct sv hash = in->user_id.n ? SV_NONE : crypto_password_hash(rq->arena, in->password);
 	struct buf *out;
 	int row;
 
-	db_as_self(b);
 	web_bind_site(rq, b);
 	row = db_add(b, "select user_id, organization_id, role, created"
 			" from auth.accept_invitation($1, $2, $3, $4, $5)",

@@ -85,7 +85,7 @@ enum status create_deals_bulk(struct http_request *rq, struct http_response *rs,
 	if (batch_read(&f, "deals", DEALS_MAX, write_deal, &d, &batch, e))
 		return e->status;
 	done = db_add(b, "select * from internal.import_deals($1::jsonb, $2, $3::uuid)",
-		      DB_S(buf_sv(&batch.rows)), DB_B(skip), DB_OPT(d.pipeline_id));
+		      DB_S(buf_sv(batch.rows)), DB_B(skip), DB_OPT(d.pipeline_id));
 	if (function_run(rq, b, e))
 		return e->status;
 	batch_answer(rs, &batch, b, done, counts, shown);

@@ -49,7 +49,7 @@ static enum status import(struct http_request *rq, struct http_response *rs, con
 	if (batch_read(&f, key, max, write_contact, &d, &batch, e))
 		return e->status;
 	done = db_add(b, "select * from internal.import_contacts($1::jsonb, $2)",
-		      DB_S(buf_sv(&batch.rows)), DB_B(skip));
+		      DB_S(buf_sv(batch.rows)), DB_B(skip));
 	if (function_run(rq, b, e))
 		return e->status;
 	batch_answer(rs, &batch, b, done, counts, d.deals ? lead : contact);

@@ -38,7 +38,7 @@ static enum status barred(struct err *e)
 
 enum status mobile_login(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
+	struct db_batch *b = web_self_batch(rq);
 	struct sv refresh = crypto_token_new(rq->arena, ""), user_id;
 	struct auth_session s;
 	json_t *body;
@@ -48,7 +48,6 @@ enum status mobile_login(struct http_request *rq, struct http_response *rs, stru
 		return e->status;
 	if (auth_check_password(rq, body, &user_id, e))
 		return refused(rq, e);
-	db_as_self(b);
 	web_bind_site(rq, b);
 	made = db_add(b,
 		      "select * from auth.login_session($1, $2, $3, $4,"

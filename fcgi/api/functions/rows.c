@@ -200,23 +200,18 @@ void deal_row(struct fields *f, struct buf *out)
 
 /* ---- batches ------------------------------------------------------------------- */
 
-static void release(void *arg)
-{
-	buf_release(arg);
-}
-
 static void read_row(struct fields *row, size_t i, row_writer *writer, void *arg,
 		     struct batch *out)
 {
-	size_t before = out->rows.n;
+	size_t before = out->rows->n;
 
-	buf_add(&out->rows, before > 1 ? SV(",{") : SV("{"));
-	buf_addf(&out->rows, "\"i\":%zu", i);
-	writer(row, arg, &out->rows);
-	buf_addc(&out->rows, '}');
+	buf_add(out->rows, before > 1 ? SV(",{") : SV("{"));
+	buf_addf(out->rows, "\"i\":%zu", i);
+	writer(row, arg, out->rows);
+	buf_addc(out->rows, '}');
 	if (!row->e.status)
 		return;
-	out->rows.n = before;
+	out->rows->n = before;
 	out->faults[i] = row->e.message;
 }
 
@@ -240,17 +235,16 @@ enum status batch_read(struct fields *f, const char *key, size_t max, row_writer
 		field_fault(f, key, "must have at least one element");
 	if (fields_check(f, e) || check_size(f, list, key, max, e))
 		return e->status;
-	*out = (struct batch){ .total = json_array_size(list) };
-	arena_cleanup(f->arena, release, &out->rows);
+	*out = (struct batch){ .total = json_array_size(list), .rows = buf_in_arena(f->arena) };
 	out->faults = ARENA_ARRAY(f->arena, out->total, struct sv);
-	buf_addc(&out->rows, '[');
+	buf_addc(out->rows, '[');
 	json_array_foreach(list, i, v) {
 		struct fields row;
 
 		fields_of(&row, f->arena, v, NULL);
 		read_row(&row, i, writer, arg, out);
 	}
-	buf_addc(&out->rows, ']');
+	buf_addc(out->rows, ']');
 	return ST_OK;
 }
 

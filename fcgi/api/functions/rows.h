@@ -37,7 +37,7 @@ struct sv field_currency(struct fields *f, const char *key);
 typedef void row_writer(struct fields *f, void *arg, struct buf *out);
 
 struct batch {
-	struct buf rows;     /* JSON for the one SQL call: the rows without fault */
+	struct buf *rows;    /* JSON for the one SQL call: the rows without fault */
 	struct sv *faults;   /* per row; SV_NONE: it went to the database */
 	size_t total;
 };
