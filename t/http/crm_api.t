@@ -18,7 +18,7 @@ sub crm {
 # ---- a contact, as the page prints it ------------------------------------------------
 
 my $company = crm(POST => 'companies', json => { name => "Globex $mark", industry => 'Energy', annualRevenue => 1250000.50, tags => ['a', 'b'] });
-is($company->{status}, 201, 'CAP-6 CAP-10 a company is created');
+is($company->{status}, 201, 'CAP-2 CAP-6 CAP-10 a company is created, below /api/v1 on this host');
 my $cmp = $company->{json}{data}{id};
 like($cmp, qr/^cmp_[0-7][0-9A-HJKMNP-TV-Z]{25}$/, 'CAP-12 its id has its prefix');
 

@@ -233,6 +233,16 @@ sub rest {
 	my ($method, $table, $query, %o) = @_;
 	return api($method, "/rest/v1/$table" . (@$query ? '?' . query(@$query) : ''), apikey => $anon, bearer => $jwt, %o);
 }
+
+# ---- the three surfaces ------------------------------------------------------------
+
+$r = api(POST => '/functions/v1/search-contacts', json => {}, headers => { Authorization => "Bearer $jwt" });
+is(ref $r->{json}{contacts}, 'ARRAY', 'API-1 API-56 functions, with an access token: named members');
+$r = api(GET => '/rest/v1/contacts?limit=2', headers => { apikey => $keys->{anon_key}, Authorization => "Bearer $jwt" });
+is(ref $r->{json}, 'ARRAY', 'API-1 API-55 tables: a bare array of rows');
+is(scalar(grep { ref ne 'HASH' } @{ $r->{json} }), 0, 'API-55 each an object');
+$r = api(POST => '/functions/v1/search-contacts', json => {}, key => $mine->{api_key});
+is(ref $r->{json}{contacts}, 'ARRAY', 'API-1 external functions, with X-API-Key');
 is(names(rest(GET => 'contacts', [select => 'first_name', id => "eq.$sara->{id}"])), 'Sara', 'API-10 apikey and Bearer');
 $r = api(GET => "/rest/v1/contacts?limit=1&apikey=$anon", bearer => $jwt);
 is($r->{status}, 200, 'API-14 the apikey as a parameter');
@@ -359,9 +369,9 @@ for my $row (
 is(psql('select count(*) from contacts'), $before, 'and nothing was touched');
 is(psql("select count(*) from contacts where first_name = 'x' and source = '$mark'"), 0, 'nor changed');
 $r = proxy(GET => 'contcts', []);
-is("$r->{status} $r->{json}{hint}", "404 Perhaps you meant the table 'public.contacts'", 'an unknown table, with the nearest');
+is("$r->{status} $r->{json}{hint}", "404 Perhaps you meant the table 'public.contacts'", 'API-62 an unknown table, with the nearest as hint');
 $r = proxy(GET => 'contacts', [frist_name => 'eq.x']);
-is("$r->{status} $r->{json}{hint}", "400 Perhaps you meant the column 'contacts.first_name'", 'an unknown column, with the nearest');
+is("$r->{status} $r->{json}{hint}", "400 Perhaps you meant the column 'contacts.first_name'", 'API-62 an unknown column, with the nearest as hint');
 $r = proxy(PUT => 'contacts', [], json => {});
 is($r->{status}, 405, 'API-61 a method that there is not');
 $r = proxy(GET => 'pg_class', []);

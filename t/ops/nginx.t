@@ -85,6 +85,26 @@ SKIP: {
 	my $out = qx{nginx -t -q -p $dir -e $dir/log -c $dir/nginx.conf 2>&1};
 	$out =~ s/^.*\[warn\].*\n//mg;
 	is($out, '', 'the example site is right, with tenant and theme bound');
+
+	# And it runs, on other ports.
+	my ($plain, $tls) = (free_port(), free_port());
+	$text =~ s{listen \[::\]\S+.*\n}{}g;
+	$text =~ s{listen 80;}{listen 127.0.0.1:$plain;};
+	$text =~ s{listen 443 }{listen 127.0.0.1:$tls };
+	$text =~ s{^\s*fastcgi_param KONTOR_T.*\n}{}mg;
+	my $http = do { local (@ARGV, $/) = ("$home/nginx/kontor-http.conf"); <> };
+	$http =~ s{unix:\S*/live\.sock}{unix:$dir/live.sock}g; # the running one has its own
+	open $fh, '>', "$dir/nginx.conf" or die "$!\n";
+	print $fh "load_module /usr/lib/nginx/modules/ngx_nchan_module.so;\n", $> ? '' : "user www-data;\n", "pid $dir/pid;\nevents {}\n",
+		"http { variables_hash_max_size 2048;\n$http\n$text\n}\n";
+	close $fh;
+	$out = qx{nginx -q -p $dir -e $dir/log -c $dir/nginx.conf 2>&1};
+	is($? >> 8, 0, 'it starts') or diag $out;
+	my $head = qx{curl -si -H 'Host: crm.example.com' http://127.0.0.1:$plain/rest/v1/contacts};
+	like($head, qr{^HTTP/1.1 301 .*^Location: https://crm.example.com/rest/v1/contacts}ms, 'API-6 in production there is nothing without HTTPS');
+	$head = qx{curl -sik -H 'Host: crm.example.com' https://127.0.0.1:$tls/healthz};
+	like($head, qr{^strict-transport-security: max-age=\d{7}}mi, 'API-6 and browsers are told to stay with it');
+	system 'nginx', '-q', '-s', 'stop', '-p', $dir, '-e', "$dir/log", '-c', "$dir/nginx.conf";
 }
 
 done_testing;
