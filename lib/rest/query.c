@@ -115,8 +115,11 @@ static bool reserved(struct tree *t, struct level *l, struct sv name, struct sv 
 	return true;
 }
 
-static bool is_bare(const struct tree *t, const struct level *l, struct sv name)
+/* A name alone is half a filter: what a write touches is never guessed from it. */
+static bool is_bare(const struct tree *t, const struct level *l, struct sv name, struct sv value)
 {
+	if (!value.n && (t->in->method == HTTP_PATCH || t->in->method == HTTP_DELETE))
+		return false;
 	if (t->in->flags & REST_PROXY)
 		return true;
 	if (l != t->root || !t->options->bare)
@@ -145,7 +148,7 @@ static enum status parse_parameter(struct tree *t, struct sv name, struct sv val
 		return body_in_url(t);
 	while (!reserved(t, l, rest, value)) {
 		if (!cut_path(&rest, &first))
-			return parse_filter(t, l, rest, value, is_bare(t, l, rest));
+			return parse_filter(t, l, rest, value, is_bare(t, l, rest, value));
 		first = unquoted(t, first);
 		l = level_child(t, l, first);
 		if (!l)

@@ -13,25 +13,43 @@ static bool quotes(struct sv message, struct sv value)
 	       message.p[(size_t)at + value.n] == '"';
 }
 
+/* The same of a value as it stands in JSON: of a number or a list as it is written. */
+static bool quotes_json(struct sv message, const json_t *value)
+{
+	char *text;
+	bool found;
+
+	if (json_is_string(value))
+		return quotes(message,
+			      sv_make(json_string_value(value), json_string_length(value)));
+	text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	found = text && quotes(message, sv_from(text));
+	free(text);
+	return found;
+}
+
+static struct sv field_of_row(const json_t *row, struct sv message)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)row, key, value)
+		if (quotes_json(message, value))
+			return sv_from(key);
+	return SV_NONE;
+}
+
 static struct sv field_in_body(struct arena *a, struct sv body, struct sv message)
 {
-	json_t *json = json_loadb(body.p ? body.p : "", body.n, JSON_DECODE_INT_AS_REAL, NULL);
-	json_t *row, *value;
-	struct sv found = SV_NONE;
-	const char *key;
+	json_t *json = json_loadb(body.p ? body.p : "", body.n, 0, NULL);
+	struct sv found = json_is_object(json) ? field_of_row(json, message) : SV_NONE;
+	json_t *row;
 	size_t i;
 
-	if (json_is_object(json)) {
-		json_t *list = json_array();
-
-		json_array_append_new(list, json);
-		json = list;
-	}
-	json_array_foreach(json, i, row) json_object_foreach(
-		row, key, value) if (!found.n && json_is_string(value) &&
-				     quotes(message, sv_make(json_string_value(value),
-							     json_string_length(value)))) found =
-		arena_sv(a, sv_from(key));
+	json_array_foreach(json, i, row)
+		if (!found.n)
+			found = field_of_row(row, message);
+	found = arena_sv(a, found);
 	json_decref(json);
 	return found;
 }
