@@ -76,7 +76,7 @@ sub run {
 	my $text = <$out>;
 	close $out;
 	my ($body, $status) = $text =~ /\A(.*)\n(\d+)\z/s or return { status => 0, content => $text, command => $command };
-	return { status => $status, content => $body, json => eval { json_decode($body) }, command => $command };
+	return { status => $status, content => $body, json => scalar eval { json_decode($body) }, command => $command };
 }
 
 # What cannot work as printed: with -G curl sends the JSON in the URL, and an
