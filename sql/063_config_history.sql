@@ -26,6 +26,7 @@ create table public.config_commits (
 	author_id uuid,
 	api_key_id uuid,
 	created_at timestamptz not null default clock_timestamp(),
+	position bigint generated always as identity, -- ids of one millisecond have no order
 	primary key (organization_id, id),
 	constraint config_commits_sha_key unique (organization_id, sha)
 );
@@ -165,7 +166,8 @@ $$;
 
 create function internal.config_head(org uuid) returns public.config_commits
 language sql stable
-as $$ select c from public.config_commits c where c.organization_id = org order by c.id desc limit 1 $$;
+as $$ select c from public.config_commits c where c.organization_id = org order by c.position desc limit 1 $$;
+create unique index config_commits_position_key on public.config_commits (organization_id, position desc);
 
 create function internal.config_commit(org uuid, new_tree jsonb, why text) returns text
 language plpgsql security definer set search_path = ''
