@@ -1,4 +1,4 @@
--- What the pages of an account need beside the functions of 050_identity: a
+-- What the pages of an account need beside the functions of 050_identity to 053: a
 -- cookie instead of tokens, links that are looked at before they are used, the
 -- code after the password, and codes for the day when the phone is gone.
 

@@ -1,7 +1,7 @@
 /*
  * signin: what the programs share about a person becoming known.
  *
- * sql/050_identity.sql keeps tokens by their hash and decides; here is what
+ * sql/050 to 053 keep tokens by their hash and decide; here is what
  * only a program can do: make the tokens, write and seal the mails that carry
  * them, judge where a browser may be sent, draw the picture of a second
  * factor, and know the providers of the installation.
