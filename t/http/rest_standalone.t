@@ -198,7 +198,11 @@ is("$r->{status} " . @{ $r->{json} } . " $r->{json}[-1]{id}", '200 100000 100000
 is($r->{headers}{'content-length'}, undef, 'begun before its length is known');
 $r = ask(GET => '/big?order=id', Accept => 'text/csv', Prefer => 'count=exact');
 is("$r->{headers}{'content-range'} " . ($r->{content} =~ tr/\n//), '0-99999/100000 100000', 'as CSV, counted');
-cmp_ok(rss() - $before, '<', 16 * 1024, 'in less than 16 MB more');
+SKIP: {
+	open my $maps, '<', "/proc/$worker/maps" or die;
+	skip 'AddressSanitizer keeps what was freed', 1 if grep { /\[shadow|libasan/ || /^0*7fff7000-/ } <$maps>;
+	cmp_ok(rss() - $before, '<', 16 * 1024, 'in less than 16 MB more');
+}
 $r = ask(GET => '/breaks');
 ok($r->{status} == 200 && !$r->{ended} && !$r->{json}, 'what fails in the middle has no end');
 is(code(ask(GET => '/breaks?id=eq.50000')), '400 22012', 'what fails at once has its status');
