@@ -5,7 +5,7 @@ dist_bin_SCRIPTS += bin/kontor
 kontordir = $(pkgdatadir)/kontor.d
 dist_kontor_DATA = \
 	bin/kontor.d/backup.sh bin/kontor.d/bench.sh bin/kontor.d/build.sh bin/kontor.d/check.sh \
-	bin/kontor.d/instance.sh bin/kontor.d/packages.sh bin/kontor.d/postgres.sh \
+	bin/kontor.d/instance.sh bin/kontor.d/packages.sh bin/kontor.d/po.pl bin/kontor.d/postgres.sh \
 	bin/kontor.d/programs.sh bin/kontor.d/rest.sh bin/kontor.d/test.sh bin/kontor.d/up.sh bin/kontor.d/vendor.pl \
 	bin/kontor.d/web.sh
 

@@ -12,7 +12,7 @@ libfribidi0 libharfbuzz0b libhpdf-2.3.0 libqrencode4
 '
 # To build from a source tree.
 BUILD_PACKAGES='
-gcc make autoconf automake pkg-config libc6-dev libfcgi-dev libpq-dev libjansson-dev
+gcc make autoconf automake pkg-config gettext:msgfmt libc6-dev libfcgi-dev libpq-dev libjansson-dev
 libcurl4-openssl-dev libssl-dev libargon2-dev libgmime-3.0-dev libical-dev
 libfribidi-dev libharfbuzz-dev libhpdf-dev libpng-dev zlib1g-dev
 libqrencode-dev

@@ -80,7 +80,7 @@ part_pid() {
 # What a running part was started from: another program or other settings mean a restart.
 part_stamp() {
 	printf '%s-%s-%s' "$(stat -c %i.%Y "$(part_program "$1")")" "$(part_children "$1")" \
-		"$(cksum <"$CONF" | tr ' ' .)"
+		"$(cat "$CONF" "$TEMPLATES"/po/*/LC_MESSAGES/kontor.mo 2>/dev/null | cksum | tr ' ' .)"
 }
 
 part_started_from() {

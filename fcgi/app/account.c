@@ -158,7 +158,7 @@ enum status link_send(struct http_request *rq, enum letter_kind kind, struct sv 
 	int sent;
 
 	*wait = 0;
-	if (letter_json(&l, web_of(rq)->templates, rq->arena, &letter, e))
+	if (letter_json(&l, web_templates(rq), rq->arena, &letter, e))
 		return e->status;
 	b = account_batch(rq);
 	sent = db_add(b, "select outcome, wait from auth.send_link($1, $2, $3)", DB_S(to),

@@ -7,6 +7,20 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/main.c \
 	fcgi/app/quotes.h \
 	fcgi/app/routes.c fcgi/app/routes.h \
+	fcgi/app/routes/all.def \
+	fcgi/app/routes/home.def \
+	fcgi/app/routes/account.def \
+	fcgi/app/routes/contacts.def \
+	fcgi/app/routes/companies.def \
+	fcgi/app/routes/leads.def \
+	fcgi/app/routes/deals.def \
+	fcgi/app/routes/pipelines.def \
+	fcgi/app/routes/tasks.def \
+	fcgi/app/routes/imports.def \
+	fcgi/app/routes/inbox.def \
+	fcgi/app/routes/bookings.def \
+	fcgi/app/routes/quotes.def \
+	fcgi/app/routes/settings.def \
 	fcgi/app/team.h
 
 # One file per page, in order of the alphabet.

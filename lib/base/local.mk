@@ -9,4 +9,5 @@ lib_libkontor_a_SOURCES += \
 	lib/base/mem.c lib/base/mem.h \
 	lib/base/share.c lib/base/share.h \
 	lib/base/sv.c lib/base/sv.h \
+	lib/base/tr.c lib/base/tr.h \
 	lib/base/uuid.c lib/base/uuid.h

@@ -80,6 +80,7 @@ struct tmpl_unit {
 struct tmpl_set {
 	char *dir; /* NULL: in memory */
 	bool lenient, reload;
+	const char *(*translate)(const char *text); /* or NULL */
 	struct arena *arena; /* the names */
 	struct tmpl_name **buckets;
 	uint32_t nnames;
@@ -106,6 +107,10 @@ struct tmpl_fault {
 /* Compile src, which lives in unit->arena, into the unit. */
 bool tmpl_compile(struct tmpl_set *set, struct tmpl_unit *unit, struct sv src,
 		  struct tmpl_fault *fault) WARN_UNUSED;
+
+/* src with its {{#_}}texts{{/_}} in the language of the set; src itself when
+ * it has none. */
+struct sv tmpl_translate(struct tmpl_set *set, struct arena *a, struct sv src);
 
 /* The indentation of the lines in ops [from, to), as far as they have it in
  * common; SV_NONE when there is no line that is not empty. */

@@ -5,6 +5,7 @@ lib_libkontor_a_SOURCES += \
 	lib/tmpl/render.c \
 	lib/tmpl/set.c \
 	lib/tmpl/tmpl.h \
+	lib/tmpl/translate.c \
 	lib/tmpl/value.c
 
 check_PROGRAMS += t/unit/test_tmpl

@@ -60,6 +60,11 @@ void tmpl_set_reload(struct tmpl_set *set, bool on)
 	set->reload = on;
 }
 
+void tmpl_set_translate(struct tmpl_set *set, const char *(*translate)(const char *text))
+{
+	set->translate = translate;
+}
+
 void tmpl_set_limits(struct tmpl_set *set, uint64_t steps, size_t bytes)
 {
 	set->max_steps = steps;
@@ -115,6 +120,7 @@ static enum status unit_keep(struct tmpl_set *set, struct tmpl_unit *unit, struc
 	struct tmpl_name *name;
 	struct tmpl_fault fault;
 
+	src = tmpl_translate(set, unit->arena, src);
 	if (!tmpl_compile(set, unit, src, &fault)) {
 		log_error("a template is not well-formed", LOG_S("template", unit->name),
 			  LOG_I("line", fault.line), LOG_C("why", fault.why),

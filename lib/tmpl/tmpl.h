@@ -12,7 +12,8 @@
  * The language is Mustache 1.4 with inheritance and dynamic names, without
  * lambdas: {{key}} {{a.b}} {{.}}, {{#key}}..{{/key}}, {{^key}}..{{/key}},
  * {{! comment}}, {{=<% %>=}}, {{>partial}}, {{>*key}}, and
- * {{<layout}}{{$block}}..{{/block}}{{/layout}}.
+ * {{<layout}}{{$block}}..{{/block}}{{/layout}}. Beyond it, {{#_}}text{{/_}} is
+ * text that is translated (tmpl_set_translate).
  *
  * {{key}} is escaped so that it is safe as text and inside a quoted attribute
  * value; not inside <script>, <style> or an unquoted attribute, and a URL's
@@ -107,6 +108,13 @@ enum status tmpl_set_add(struct tmpl_set *set, struct sv name, struct sv text) W
 /* Look at each file once per page and compile it again when it has changed
  * (for people who work on templates); off at first. */
 void tmpl_set_reload(struct tmpl_set *set, bool on);
+/*
+ * What stands between {{#_}} and {{/_}} is text for people: it goes through
+ * this function when a template is compiled, white space folded, tags in it
+ * untouched ("{{n}} of {{total}}"). A set is therefore for one language. Not
+ * set, the text stays as it is.
+ */
+void tmpl_set_translate(struct tmpl_set *set, const char *(*translate)(const char *text));
 /* The most tags and pieces of text that one page may take, and its bytes;
  * at first 10 million and 64 MiB. */
 void tmpl_set_limits(struct tmpl_set *set, uint64_t steps, size_t bytes);

@@ -8,10 +8,13 @@
 #define WEB_INTERNAL_H
 
 #include "web/web.h"
+#include "base/tr.h"
 #include "http/limit.h"
 
 /* Of one request, from its first use on. */
 struct web_state {
+	const struct tr_language *language; /* of this request */
+	const struct tr_language *chosen;   /* in the reader's profile */
 	bool in_wizard;           /* who is signed in has the wizard to pass first */
 	int me;                   /* statement that reads who is signed in, + 1 */
 	struct limit_state limit; /* what the headers say; limit 0: nothing */

@@ -50,11 +50,12 @@ int web_main(const char *name, const struct http_route *routes, http_error_write
 	if (crypto_key_load(conf_str(CONF_master_key_file), a, &e))
 		return refuse(&e);
 	program.web.db = db_from_conf(name);
-	program.web.templates = tmpl_set_open(conf_str(CONF_templates_dir));
-	tmpl_set_reload(program.web.templates, conf_bool(CONF_templates_reload));
+	program.web.pages = !error;
+	tr_open(conf_str(CONF_templates_dir));
 	program.idle = on_idle;
 	code = http_serve(&p);
-	tmpl_set_free(program.web.templates);
+	for (size_t i = 0; i < WEB_LANGUAGES; i++)
+		tmpl_set_free(program.web.templates[i]);
 	db_free(program.web.db);
 	arena_free(a);
 	return code;
@@ -79,6 +80,9 @@ void web_identify(struct http_request *rq, struct db_batch *b)
 	else
 		db_as_public(b);
 	web_bind_site(rq, b);
+	if (web_language(rq) != tr_languages)
+		db_add(b, "select set_config('kontor.lang', $1, true)",
+		       DB_C(web_language(rq)->code));
 	if (rq->session.n && rq->route && rq->route->area) /* AUTH-79 */
 		db_add(b, "select auth.enter($1)", DB_C(rq->route->area));
 }
@@ -104,8 +108,61 @@ struct db_batch *web_self_batch(struct http_request *rq)
 	return b;
 }
 
+/* ---- language ------------------------------------------------------------ */
+
+#define LANGUAGE_COOKIE "kontor_language"
+
+const struct tr_language *web_language(struct http_request *rq)
+{
+	struct web_state *state = web_state(rq);
+
+	if (!web_of(rq)->pages)
+		return tr_languages;
+	if (!state->language)
+		state->language = tr_language(http_cookie(rq, LANGUAGE_COOKIE));
+	if (!state->language)
+		state->language = tr_accepted(http_header(rq, "Accept-Language"));
+	return state->language;
+}
+
+void web_remember_language(struct http_request *rq, struct http_response *rs, struct sv code)
+{
+	struct http_cookie_options keep = { .max_age = 365 * 86400, .secure = rq->https,
+					    .http_only = true };
+
+	http_set_cookie(rs, LANGUAGE_COOKIE, code, &keep);
+}
+
+/* Whether the reader's profile says another language than was spoken so far. */
+static bool speaks_another(struct http_request *rq)
+{
+	const struct tr_language *chosen = web_state(rq)->chosen;
+
+	return chosen && chosen != web_language(rq) && rq->method == HTTP_GET;
+}
+
+static struct sv own_address(struct http_request *rq)
+{
+	return sv_from(arena_printf(rq->arena, rq->query_text.n ? "%.*s?%.*s" : "%.*s%.*s",
+				    SV_ARG(rq->path), SV_ARG(rq->query_text)));
+}
+
+struct tmpl_set *web_templates(struct http_request *rq)
+{
+	struct web *web = web_of(rq);
+	struct tmpl_set **set = &web->templates[web_language(rq) - tr_languages];
+
+	if (!*set) {
+		*set = tmpl_set_open(conf_str(CONF_templates_dir));
+		tmpl_set_reload(*set, conf_bool(CONF_templates_reload));
+		tmpl_set_translate(*set, tr);
+	}
+	return *set;
+}
+
 enum status web_admit(struct http_request *rq, struct err *e)
 {
+	tr_use(web_language(rq));
 	return web_limit_admit(rq, e);
 }
 
@@ -129,7 +186,7 @@ void web_bind_site(struct http_request *rq, struct db_batch *b)
 
 /* Has to hold for every signed-in page; the layout shows it. */
 static const char me_sql[] =
-	"select p.id, p.first_name, p.last_name, p.email, p.avatar_url, p.username, p.timezone,"
+	"select p.id, p.first_name, p.last_name, p.email, p.avatar_url, p.username, p.timezone, p.language,"
 	" upper(left(coalesce(nullif(p.first_name, ''), p.email), 1) || left(coalesce(p.last_name, ''), 1)) as initials,"
 	" coalesce(nullif(trim(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')), ''), p.email) as name,"
 	" auth.app_role() as app_role, auth.app_role() in ('OWNER', 'ADMIN') as is_admin, not p.onboarding_completed as in_wizard,"
@@ -160,10 +217,16 @@ struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b)
 	tmpl_set_text(page, "theme", rq->theme);
 	tmpl_set_text(page, "assets", sv_from(PACKAGE_VERSION));
 	tmpl_set_bool(page, "htmx", sv_present(http_header(rq, "HX-Request")));
+	tmpl_set_text(page, "lang", sv_from(web_language(rq)->code));
+	tmpl_set_text(page, "dir", web_language(rq)->rtl ? SV("rtl") : SV("ltr"));
+	tmpl_set_bool(page, "rtl", web_language(rq)->rtl);
 	if (b && web_state(rq)->me) {
 		int me = web_state(rq)->me - 1;
 
 		web_set_row(page, "me", b, me, 0);
+		web_state(rq)->chosen = tr_language(db_first(b, me, "language"));
+		if (!web_state(rq)->chosen)
+			web_state(rq)->chosen = tr_languages;
 		web_state(rq)->in_wizard = sv_eq(db_first(b, me, "in_wizard"), SV("t"));
 	}
 	return page;
@@ -174,9 +237,13 @@ enum status web_render(struct http_request *rq, struct http_response *rs, const 
 {
 	if (web_state(rq)->in_wizard && !(rq->route->flags & HTTP_WIZARD))
 		return http_redirect(rs, SV("/onboarding"));
+	if (speaks_another(rq)) {
+		web_remember_language(rq, rs, sv_from(web_state(rq)->chosen->code));
+		return http_redirect(rs, own_address(rq));
+	}
 	http_content_type(rs, "text/html; charset=utf-8");
 	http_set_header(rs, "Cache-Control", SV("no-store"));
-	return tmpl_render(web_of(rq)->templates, sv_from(name), page, rq->arena, &rs->body, e);
+	return tmpl_render(web_templates(rq), sv_from(name), page, rq->arena, &rs->body, e);
 }
 
 static bool wants_json(const struct http_request *rq)

@@ -24,13 +24,17 @@
 #ifndef WEB_WEB_H
 #define WEB_WEB_H
 
+#include "base/tr.h"
 #include "db/db.h"
 #include "http/http.h"
 #include "tmpl/tmpl.h"
 
+#define WEB_LANGUAGES 8
+
 struct web {
 	struct db *db;
-	struct tmpl_set *templates; /* NULL for programs without pages */
+	struct tmpl_set *templates[WEB_LANGUAGES]; /* as tr_languages; opened on first use */
+	bool pages; /* speaks to people, in their language */
 	void *user;                 /* the program's own */
 };
 
@@ -57,7 +61,18 @@ struct db_batch *web_self_batch(struct http_request *rq);
  * another identity (signing in) does it itself, right behind db_as_*. */
 void web_bind_site(struct http_request *rq, struct db_batch *b);
 
-/* A page's data with what every layout needs: csrf (of signed-in pages; a
+/*
+ * The language of a request: what the cookie remembers of the profile, else
+ * what the browser asks for. SQL reads it as internal.lang(), C as tr(); a page
+ * whose reader has chosen another one meanwhile is asked for again.
+ */
+const struct tr_language *web_language(struct http_request *rq);
+void web_remember_language(struct http_request *rq, struct http_response *rs, struct sv code);
+
+/* The templates in that language. */
+struct tmpl_set *web_templates(struct http_request *rq);
+
+/* A page's data with what every layout needs: lang, dir, csrf (of signed-in pages; a
  * public form sets it from http_csrf_public), path, base_url, theme,
  * assets (version for cached files), and for signed-in pages me.* when
  * web_me was added to the batch. b may be NULL. */

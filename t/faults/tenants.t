@@ -55,10 +55,12 @@ my $browser = browser(email => $b->{users}[0]{email}, password => $b->{users}[0]
 $browser->get('/');
 
 my @routes;
-for my $file (glob "$tree/fcgi/app/routes.c $tree/fcgi/quote/main.c") {
+for my $file (glob "$tree/fcgi/app/routes/*.def $tree/fcgi/quote/main.c") {
 	open my $fh, '<', $file or die "$file: $!\n";
 	local $/;
 	my $text = <$fh>;
+	push @routes, ["HTTP_" . ($1 eq 'PAGE' ? 'GET' : 'POST'), $2] while $text =~ /^(PAGE|POST)\("([^"]+)"/mg;
+	push @routes, [$1, $2] while $text =~ /^ROUTE\((HTTP_[\w |]+), "([^"]+)", \w+, HTTP_STAFF/mg;
 	push @routes, [$1, $2] while $text =~ /\{\s*((?:HTTP_\w+(?:\s*\|\s*)?)+),\s*"([^"]+)"[^}]*HTTP_STAFF/g;
 }
 cmp_ok(scalar @routes, '>', 20, scalar(@routes) . ' routes of signed-in people');

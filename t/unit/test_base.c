@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/tr.h"
 #include "base/uuid.h"
 
 #include <string.h>
@@ -126,9 +127,26 @@ static void test_conf(void)
 	arena_free(a);
 }
 
+static void test_tr(void)
+{
+	const struct tr_language *en = tr_language(SV("en")), *ar = tr_language(SV("ar-EG"));
+
+	tr_open("templates");
+	ok(en && ar && ar->rtl && !tr_language(SV("xx")), "languages by their tag, with or without a region");
+	ok(tr_accepted(SV("xx, ar;q=0.8, en;q=0.5")) == ar && tr_accepted(SV_NONE) == en,
+	   "what a browser asks for, else English");
+	is_sv(sv_from(tr("Skip to content")), SV("Skip to content"), "English is the key itself");
+	tr_use(ar);
+	is_sv(sv_from(tr("Skip to content")), SV("تخطَّ إلى المحتوى"), "the language changes while the program runs");
+	is_sv(sv_from(tr("No catalogue has this")), SV("No catalogue has this"), "what is missing stays English");
+	tr_use(en);
+	is_sv(sv_from(tr("Skip to content")), SV("Skip to content"), "and back");
+}
+
 int main(void)
 {
 	test_sv();
+	test_tr();
 	test_text();
 	test_arena();
 	test_buf();

@@ -476,6 +476,34 @@ static void test_files(void)
 		printf("# %s is left behind\n", top);
 }
 
+/* ---- translated text ---- */
+
+static const char *louder(const char *text)
+{
+	if (!strcmp(text, "Page {{n}} of <b>{{total}}</b>"))
+		return "<b>{{total}}</b>/{{n}}";
+	return strcmp(text, "Name") ? text : "NAME";
+}
+
+static void test_translate(void)
+{
+	struct tmpl_set *set = tmpl_set_memory(false);
+	struct tmpl_value *page = tmpl_map(arena);
+	buf_auto struct buf out = BUF_INIT;
+
+	tmpl_set_translate(set, louder);
+	tmpl_set_int(page, "n", 2);
+	tmpl_set_text(page, "total", SV("<9>"));
+	ok(!tmpl_set_add(set, SV("x"), SV("<i title=\"{{#_}}Name{{/_}}\">{{#_}}Page {{n}}\n\tof"
+					   " <b>{{total}}</b>{{/_}}</i>{{#_}}Other{{/_}}")) &&
+		   !tmpl_render(set, SV("x"), page, arena, &out, &err),
+	   "a template with texts compiles");
+	is_sv(buf_sv(&out), SV("<i title=\"NAME\"><b>&lt;9&gt;</b>/2\n</i>Other"),
+	      "text between {{#_}} and {{/_}} is translated with its tags, white space folded");
+	ok(tmpl_set_add(set, SV("y"), SV("{{#_}}open")), "without its end it is refused");
+	tmpl_set_free(set);
+}
+
 int main(void)
 {
 	FILE *log = tmpfile();
@@ -494,6 +522,7 @@ int main(void)
 	test_malformed();
 	test_limits();
 	test_files();
+	test_translate();
 	tmpl_set_free(NULL);
 	arena_free(arena);
 	fclose(log);

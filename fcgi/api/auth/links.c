@@ -20,7 +20,7 @@ static enum status send(struct http_request *rq, const struct letter *l, const c
 	struct sv letter;
 	int sent;
 
-	if (letter_json(l, web_of(rq)->templates, rq->arena, &letter, e))
+	if (letter_json(l, web_templates(rq), rq->arena, &letter, e))
 		return e->status;
 	web_bind_site(rq, b);
 	if (l->kind == LETTER_EMAIL_CHANGE)

@@ -54,7 +54,7 @@ static enum status sign_up(struct http_request *rq, const struct letter *l, stru
 	struct db_batch *b = *out = web_self_batch(rq);
 	struct sv letter;
 
-	if (letter_json(l, web_of(rq)->templates, rq->arena, &letter, e))
+	if (letter_json(l, web_templates(rq), rq->arena, &letter, e))
 		return e->status;
 	web_bind_site(rq, b);
 	*made = db_add(b, "select * from auth.sign_up($1, $2, $3, $4)", DB_S(l->to),

@@ -80,7 +80,7 @@ static enum status read_email(struct http_request *rq, const json_t *body, struc
 		return nobody(rq, e);
 	l.current = db_get(b, mine, 0, 0);
 	c->email = l.to;
-	return letter_json(&l, web_of(rq)->templates, rq->arena, &c->letter, e);
+	return letter_json(&l, web_templates(rq), rq->arena, &c->letter, e);
 }
 
 enum status auth_user_update(struct http_request *rq, struct http_response *rs, struct err *e)

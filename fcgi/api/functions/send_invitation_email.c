@@ -96,7 +96,7 @@ enum status send_invitation_email(struct http_request *rq, struct http_response 
 	struct sv org, payload;
 
 	if (read_body(rq, &q, &org, e) || look_up(rq, &q.in, org, e) ||
-	    invitation_letter(&q.in, web_of(rq)->templates, rq->arena, &payload, e))
+	    invitation_letter(&q.in, web_templates(rq), rq->arena, &payload, e))
 		return e->status;
 	return store(rq, rs, &q, payload, e);
 }

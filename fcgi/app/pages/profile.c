@@ -196,7 +196,7 @@ enum status profile_email_save(struct http_request *rq, struct http_response *rs
 		form_error(&f, "new_address", SV("This is your address already"));
 	if (f.wrong)
 		return show_email(rq, rs, &f, e);
-	if (letter_json(&l, web_of(rq)->templates, rq->arena, &letter, e))
+	if (letter_json(&l, web_templates(rq), rq->arena, &letter, e))
 		return e->status;
 	b = web_batch(rq);
 	done = db_add(b, "select outcome, wait from auth.update_user($1, null, null, $2)",

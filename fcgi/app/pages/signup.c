@@ -89,7 +89,7 @@ enum status signup_submit(struct http_request *rq, struct http_response *rs, str
 	hash = form_new_password(&f);
 	if (f.wrong)
 		return show(rq, rs, &f, e);
-	if (letter_json(&l, web_of(rq)->templates, rq->arena, &letter, e))
+	if (letter_json(&l, web_templates(rq), rq->arena, &letter, e))
 		return e->status;
 	b = account_batch(rq);
 	db_add(b, "select outcome from auth.sign_up($1, $2, $3, $4)", DB_S(l.to), DB_S(hash),

@@ -143,7 +143,7 @@ static enum status invite_add(struct http_request *rq, struct db_batch *b, const
 				 .inviter = w->inviter };
 	struct sv payload;
 
-	if (invitation_letter(&in, web_of(rq)->templates, rq->arena, &payload, e))
+	if (invitation_letter(&in, web_templates(rq), rq->arena, &payload, e))
 		return e->status;
 	*row = db_add(b, "select id from app.invite($1, $2, $3::uuid, $4, $5, $6, $7, interval '" LIFETIME "')",
 		      DB_S(email), DB_S(w->role), DB_OPT(w->set),
