@@ -114,7 +114,7 @@ document.addEventListener('keydown', (event) => {
 		going = Date.now();
 	} else if (event.key === 'c' && menu && !document.querySelector('#content [data-key="c"]')) {
 		event.preventDefault();
-		if (document.body.clientWidth < 900) drawer(true);
+		
 		menu.open = true;
 		menu.querySelector('.dropdown-item')?.focus();
 	} else if (event.key === '?') {
