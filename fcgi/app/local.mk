@@ -6,6 +6,7 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/list.c \
 	fcgi/app/main.c \
 	fcgi/app/quotes.h \
+	fcgi/app/recent.c fcgi/app/recent.h \
 	fcgi/app/routes.c fcgi/app/routes.h \
 	fcgi/app/routes/all.def \
 	fcgi/app/routes/home.def \
@@ -51,6 +52,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/live.c \
 	fcgi/app/pages/login.c \
 	fcgi/app/pages/notes.c \
+	fcgi/app/pages/notifications.c \
 	fcgi/app/pages/onboarding.c \
 	fcgi/app/pages/organization.c \
 	fcgi/app/pages/pipelines.c \
@@ -62,6 +64,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/reset.c \
 	fcgi/app/pages/scheduling.c \
 	fcgi/app/pages/scheduling_form.c \
+	fcgi/app/pages/search.c \
 	fcgi/app/pages/security.c \
 	fcgi/app/pages/settings.c \
 	fcgi/app/pages/settings_channels.c \
