@@ -136,6 +136,15 @@ function choose(one, aside) {
 	}
 }
 
+// Whoever types fast means what he typed, not what was found a moment before.
+async function enter(aside) {
+	if (list.dataset.shown !== input.value.trim()) {
+		clearTimeout(timer);
+		await find();
+	}
+	choose(items()[at], aside);
+}
+
 input.addEventListener('keydown', (event) => {
 	if (event.key === 'ArrowDown' || (event.key === 'n' && event.ctrlKey)) mark(at + 1);
 	else if (event.key === 'ArrowUp' || (event.key === 'p' && event.ctrlKey)) mark(at - 1);
@@ -144,7 +153,7 @@ input.addEventListener('keydown', (event) => {
 	else if (event.key === 'PageDown') mark(Math.min(at + 8, items().length - 1));
 	else if (event.key === 'PageUp') mark(Math.max(at - 8, 0));
 	else if (event.key === 'Escape') dialog.close(); // not to empty the field first, as browsers do
-	else if (event.key === 'Enter') choose(items()[at], event.ctrlKey || event.metaKey);
+	else if (event.key === 'Enter') enter(event.ctrlKey || event.metaKey);
 	else return;
 	event.preventDefault();
 });
@@ -169,6 +178,7 @@ export function open() {
 	for (const other of document.querySelectorAll('dialog[open]')) other.close();
 	input.value = '';
 	show('', '');
+	delete list.dataset.shown;
 	dialog.showModal();
 	input.focus();
 	find();
