@@ -81,7 +81,8 @@ create function internal.lead_score_parts(org uuid, lead uuid)
 language sql stable security definer set search_path = ''
 as $$
 	select w.kind, count(e.id), least(w.most, round(w.points * coalesce(sum(case when w.half_life is null then 1
-			else power(0.5, greatest(extract(epoch from now() - e.at), 0) / 86400 / w.half_life) end), 0))::integer), w.most
+			else power(0.5, greatest(extract(epoch from now() - e.at), 0) / 86400 / w.half_life) end)
+			filter (where e.id is not null), 0))::integer), w.most
 	from internal.lead_weights(org) w
 	left join public.lead_engagement_events e on e.organization_id = org and e.lead_id = lead and e.kind = w.kind
 		and (e.kind <> 'outreach' or e.answered)

@@ -263,6 +263,8 @@ as $$
 declare
 	f public.lead_forms;
 	made record;
+	of_lead uuid;
+	of_contact uuid;
 begin
 	select * into f from public.lead_forms x where x.token = form_token and x.is_active and internal.on_site(x.organization_id);
 	if not found then
@@ -296,16 +298,12 @@ begin
 		end if;
 	end if;
 	if outcome is null then
-		select * into made from internal.lead_form_store(f, values_, page);
-		outcome := made.outcome;
-		track_key := (select l.track_key from public.leads l where l.organization_id = f.organization_id and l.id = made.lead);
+		select s.outcome, s.lead, s.contact into outcome, of_lead, of_contact from internal.lead_form_store(f, values_, page) s;
+		track_key := (select l.track_key from public.leads l where l.organization_id = f.organization_id and l.id = of_lead);
 	end if;
 	insert into public.lead_form_submissions (organization_id, id, form_id, lead_id, contact_id, outcome, reason, data, origin,
 			page, address, user_agent)
-		values (f.organization_id, case when outcome = 'refused' then uuid7() else client end, f.id,
-			case when outcome in ('created', 'matched') then made.lead end,
-			case when outcome in ('created', 'matched') then made.contact end,
-			outcome, coalesce(fault, (select string_agg(k || ': ' || v, ', ') from jsonb_each_text(errors) e (k, v))),
+		values (f.organization_id, case when outcome = 'refused' then public.uuid7() else client end, f.id, of_lead, of_contact, outcome, coalesce(fault, (select string_agg(k || ': ' || v, ', ') from jsonb_each_text(errors) e (k, v))),
 			values_, left(origin, 300), left(page, 2000), addr, left(agent, 300));
 	return next;
 end
