@@ -159,7 +159,7 @@ function badge(id, url, concerns) {
 			asking = 0;
 			const answer = await fetch(url, { headers: { Accept: 'application/json' } }).catch(() => null);
 			if (!answer?.ok) return;
-			const { count } = await answer.json();
+			const { due, count = due } = await answer.json();
 			at.textContent = count ? (count > 99 ? '99+' : count) : '';
 		}, 300);
 	};
