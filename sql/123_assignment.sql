@@ -41,7 +41,7 @@ begin
 end
 $$;
 create trigger a_check before insert or update on public.assignment_rules
-	for each row when (pg_trigger_depth() < 2) execute function internal.assignment_rule_check();
+	for each row execute function internal.assignment_rule_check();
 
 -- Whether a rule means a record. What a record is known by: pipeline_id,
 -- territory (or country, state, city), industry, company_size, score.

@@ -34,7 +34,7 @@ void after_refusal(struct db_batch *b)
 	again = db_batch(b->db, b->arena);
 	again->identified = true;
 	for (size_t i = 0; i < b->first; i++)
-		db_copy(again, &b->statements[i]);
+		batch_repeat(again, &b->statements[i]);
 	again->first = again->n;
 	db_add(again, "select internal.afterwards($1, $2::jsonb)",
 	       DB_S(error_field(b->arena, b->failure, PG_DIAG_TABLE_NAME)),

@@ -100,7 +100,7 @@ static void add(struct db_batch *b, const char *sql, bool composed, size_t n,
 		set_param(b, s, (int)i, &params[i]);
 }
 
-void db_copy(struct db_batch *b, const struct statement *from)
+void batch_repeat(struct db_batch *b, const struct statement *from)
 {
 	struct statement *s = append(b);
 

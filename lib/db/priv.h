@@ -114,7 +114,7 @@ struct db_batch {
 };
 
 /* One more statement like that one of another batch in the same arena. */
-void db_copy(struct db_batch *b, const struct statement *from);
+void batch_repeat(struct db_batch *b, const struct statement *from);
 
 /* ---- after.c --------------------------------------------------------- */
 
