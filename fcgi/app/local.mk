@@ -6,12 +6,14 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/list.c \
 	fcgi/app/main.c \
 	fcgi/app/quotes.h \
+	fcgi/app/record.c fcgi/app/record.h fcgi/app/timeline.def \
 	fcgi/app/routes.c fcgi/app/routes.h \
 	fcgi/app/routes/all.def \
 	fcgi/app/routes/home.def \
 	fcgi/app/routes/account.def \
 	fcgi/app/routes/contacts.def \
 	fcgi/app/routes/companies.def \
+	fcgi/app/routes/detail.def \
 	fcgi/app/routes/leads.def \
 	fcgi/app/routes/deals.def \
 	fcgi/app/routes/pipelines.def \
@@ -27,6 +29,7 @@ fcgi_app_kontor_app_SOURCES = \
 fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/access.c \
 	fcgi/app/pages/api_keys.c \
+	fcgi/app/pages/attachments.c \
 	fcgi/app/pages/audit.c \
 	fcgi/app/pages/booking.c \
 	fcgi/app/pages/booking_form.c \
