@@ -116,13 +116,23 @@ const struct tr_language *web_language(struct http_request *rq)
 {
 	struct web_state *state = web_state(rq);
 
-	if (!web_of(rq)->pages)
+	if (!state->language && !web_of(rq)->pages)
 		return tr_languages;
 	if (!state->language)
 		state->language = tr_language(http_cookie(rq, LANGUAGE_COOKIE));
 	if (!state->language)
 		state->language = tr_accepted(http_header(rq, "Accept-Language"));
 	return state->language;
+}
+
+void web_speak(struct http_request *rq, struct sv code)
+{
+	const struct tr_language *wanted = tr_language(code);
+
+	if (!wanted)
+		return;
+	web_state(rq)->language = wanted;
+	tr_use(wanted);
 }
 
 void web_remember_language(struct http_request *rq, struct http_response *rs, struct sv code)
