@@ -3,6 +3,7 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/account.c fcgi/app/account.h \
 	fcgi/app/crm.c fcgi/app/crm.h \
 	fcgi/app/form.c \
+	fcgi/app/version.c \
 	fcgi/app/list.c \
 	fcgi/app/main.c \
 	fcgi/app/quotes.h \
