@@ -15,7 +15,7 @@ use Exporter 'import';
 use File::Temp qw(tempdir);
 use JSON::PP;
 
-our @EXPORT = qw(instance psql_quiet psql_value many_contacts wrk pgbench pairs figure median workdir);
+our @EXPORT = qw(instance psql_quiet psql_value many_contacts crm_data wrk pgbench pairs figure median workdir);
 our $PAIRS   = $ENV{KONTOR_BENCH_PAIRS}   // 7;
 our $SECONDS = $ENV{KONTOR_BENCH_SECONDS} // 2;
 
@@ -67,6 +67,16 @@ from organizations o, generate_series(1, 10000) n;
 alter table contacts enable trigger user;
 vacuum analyze contacts;
 END
+}
+
+# The data set of the CRM's figures, once per instance.
+sub crm_data {
+	my ($org) = @_;
+	return if psql_value("select exists (select from contacts where organization_id = '$org' offset 500000)") eq 't';
+	print STDERR "# making a million contacts; this takes minutes\n";
+	(my $here = __FILE__) =~ s{[^/]+$}{};
+	system('psql', '-Xq', '-o', '/dev/null', '-v', "org=$org", '-f', "${here}crm_data.sql", instance()->{database_url}) == 0
+		or die "the data set could not be made\n";
 }
 
 sub median {
