@@ -41,3 +41,43 @@ as $$
 	having count(*) > 0
 $$;
 grant execute on function internal.sum_shown(jsonb) to authenticated, service_role;
+
+-- The contact that somebody typed where one is chosen: an e-mail address or a
+-- number that is known, the one person of that name, else a new contact.
+create function internal.typed_contact(typed text) returns uuid
+language plpgsql
+as $$
+declare
+	words text := regexp_replace(trim(typed), '\s+', ' ', 'g');
+	mail text := substring(words from '[^\s<>]+@[^\s<>]+\.[^\s<>]+');
+	phone text := case when mail is null then substring(words from '\+?[0-9][0-9 ()./-]{5,}[0-9]') end;
+	name text := nullif(trim(both ' <>,' from replace(words, coalesce(mail, phone, ''), '')), '');
+	known uuid;
+	others uuid;
+begin
+	if words = '' then
+		return null;
+	end if;
+	if mail is not null or phone is not null then
+		known := internal.match_contact(array_remove(array[lower(mail)], null),
+			array_remove(array[internal.phone_normalized(phone)], null));
+	else
+		select min(x.id::text)::uuid, nullif(max(x.id::text), min(x.id::text))::uuid into known, others
+			from (select c.id from public.contacts c where c.id in (select internal.find_contacts(words, null, 50))
+				and lower(internal.person(c.first_name, c.last_name, '')) = lower(words) limit 2) x;
+		if others is not null then
+			raise exception using errcode = 'KT422', message = 'Several contacts have this name', hint = 'Choose one from the list',
+				column = 'contact';
+		end if;
+	end if;
+	if known is null then
+		insert into public.contacts (first_name, last_name, emails, phones)
+			values (coalesce(nullif(regexp_replace(name, ' [^ ]+$', ''), ''), name), nullif(substring(name from ' ([^ ]+)$'), ''),
+				array_remove(array[mail], null), array_remove(array[phone], null))
+			returning id into known;
+	end if;
+	return known;
+end
+$$;
+comment on function internal.typed_contact(text) is 'A contact by what was typed: found by address, number or name, else made';
+grant execute on function internal.typed_contact(text) to authenticated, service_role;
