@@ -6,6 +6,9 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/list.c \
 	fcgi/app/main.c \
 	fcgi/app/quotes.h \
+	fcgi/app/records.c fcgi/app/records.h fcgi/app/records.def \
+	fcgi/app/records_cell.c \
+	fcgi/app/records_state.c fcgi/app/records_state.h \
 	fcgi/app/routes.c fcgi/app/routes.h \
 	fcgi/app/routes/all.def \
 	fcgi/app/routes/home.def \
