@@ -11,7 +11,7 @@
 #ifndef APP_DEALS_H
 #define APP_DEALS_H
 
-#include "fcgi/app/crm.h"
+#include "fcgi/app/records.h"
 
 /* Cards that a column begins with, and that come each time its end is reached. */
 #define DEALS_CARDS 20
@@ -30,7 +30,13 @@ bool deals_bounds_clash(struct http_request *rq);
 void deals_stage_filter(struct query *q, struct http_request *rq);
 /* The filters as "name=value&..." for links and for asking again. */
 struct sv deals_filter_query(struct http_request *rq);
+/* The same for the list of deals, whose addresses are those of records.h; and
+ * back: a query of the list as one of the board, which leaves out what the board
+ * cannot filter by. False: there is nothing to translate. */
+struct sv deals_list_query(struct http_request *rq);
+bool deals_board_query(struct http_request *rq, struct buf *out);
 /* What the filters and their chips need to be shown. */
+extern const struct record_kind deals_kind;
 struct deals_choices {
 	int pipelines, stages, team, tags, sources, company;
 };
@@ -44,12 +50,13 @@ void deals_choices_show(struct http_request *rq, struct tmpl_value *page, const 
 /* The columns as they count now: id, count, amount and weighted, and in each
  * row `sum` of all of them; one statement. */
 int deals_totals(struct http_request *rq, struct db_batch *b);
-/* The same with names and cards, a column of deals in no stage at the end. */
-int deals_board_add(struct http_request *rq, struct db_batch *b);
+enum status deals_board_page(struct http_request *rq, struct http_response *rs,
+			     struct err *e) WARN_UNUSED;
 
 /* What a card shows, from deals t, contacts k, companies co, profiles o. */
-#define DEAL_CARD                                                                                   \
-	"t.id, t.title, t.stage, internal.short_money(t.value, t.currency) as amount,"              \
+#define DEAL_CARD "t.id, t.title, t.stage" DEAL_CARD_MORE
+#define DEAL_CARD_MORE                                                                              \
+	", internal.short_money(t.value, t.currency) as amount,"                                    \
 	" internal.shown_money(t.value, t.currency) as full_amount,"                                \
 	" trim_scale(t.probability) as probability, t.tags[1:3] as tags, t.priority,"               \
 	" nullif(greatest(cardinality(t.tags) - 3, 0), 0) as more_tags,"                            \

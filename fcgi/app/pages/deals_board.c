@@ -1,7 +1,7 @@
 /*
- * The board: its columns with their first cards, more cards of one column
- * (/deals/cards), and what has changed (/deals/patch), which open boards ask
- * for when the live stream names a deal.
+ * The board (/deals?view=board): its columns with their first cards, more cards
+ * of one column (/deals/cards), and what has changed (/deals/patch), which open
+ * boards ask for when the live stream names a deal.
  */
 #include "fcgi/app/pages/deals.h"
 #include "fcgi/app/routes.h"
@@ -80,7 +80,7 @@ static void add_astray(struct query *q, struct http_request *rq)
 		     ") c) cards where cards.list is not null and auth.app_role() in ('OWNER', 'ADMIN')");
 }
 
-int deals_board_add(struct http_request *rq, struct db_batch *b)
+static int add_board(struct http_request *rq, struct db_batch *b)
 {
 	struct query q;
 
@@ -204,4 +204,36 @@ enum status deals_patch(struct http_request *rq, struct http_response *rs, struc
 	web_set_rows(page, "columns", b, columns);
 	web_set_row(page, "first", b, columns, 0);
 	return web_render(rq, rs, "app/deals_patch", page, e);
+}
+
+/* ---- the page ------------------------------------------------------------------------ */
+
+/* Columns have nothing to say to a board that is empty altogether. */
+static bool has_cards(const struct db_batch *b, int columns)
+{
+	for (size_t i = 0; i < db_rows(b, columns); i++)
+		if (db_named(b, columns, i, "cards").n)
+			return true;
+	return false;
+}
+
+enum status deals_board_page(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	struct db_batch *b = web_batch(rq);
+	struct deals_choices choices;
+	struct tmpl_value *page;
+	int columns;
+
+	web_me(rq, b);
+	deals_choices_add(rq, b, &choices);
+	columns = add_board(rq, b);
+	if (db_run(b, e))
+		return e->status;
+	page = web_page(rq, b);
+	deals_choices_show(rq, page, b, &choices);
+	web_set_rows(page, "columns", b, columns);
+	web_set_row(page, "first", b, columns, 0);
+	tmpl_set_bool(page, "clash", deals_bounds_clash(rq));
+	tmpl_set_bool(page, "no_cards", !has_cards(b, columns));
+	return web_render(rq, rs, wants_fragment(rq) ? "app/deals_board" : "app/deals", page, e);
 }

@@ -220,6 +220,137 @@ struct sv deals_filter_query(struct http_request *rq)
 	return query_without(rq, SIZE_MAX);
 }
 
+/* ---- the list's addresses ----------------------------------------------------------- */
+
+static const char *day_field(struct http_request *rq)
+{
+	struct sv on = http_query(rq, "on");
+
+	return sv_eq(on, SV("created")) ? "created_at" :
+	       sv_eq(on, SV("moved")) ? "stage_entered_at" : "expected_close_date";
+}
+
+/* f=KEY:between:FROM,TO with whichever end is missing far away. */
+static void add_between(struct buf *out, const char *key, struct sv from, const char *first,
+			struct sv to, const char *last)
+{
+	if (!from.n && !to.n)
+		return;
+	buf_addf(out, "f=%s%%3Abetween%%3A", key);
+	buf_url(out, from.n ? from : sv_from(first));
+	buf_lit(out, "%2C");
+	buf_url(out, to.n ? to : sv_from(last));
+	buf_addc(out, '&');
+}
+
+struct sv deals_list_query(struct http_request *rq)
+{
+	static const char *const as_they_are[] = { "pipeline", "q", "owner", "tag", "stage", "company", "source" };
+	const struct http_pairs *all = http_query_all(rq);
+	buf_auto struct buf out = BUF_INIT, without = BUF_INIT;
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct sv name = all->v[i].name, value = all->v[i].value;
+
+		for (size_t k = 0; k < sizeof(as_they_are) / sizeof(*as_they_are) && value.n; k++)
+			if (sv_eq(name, sv_from(as_they_are[k]))) {
+				buf_addf(&out, "%s=", as_they_are[k]);
+				buf_url(&out, value);
+				buf_addc(&out, '&');
+			}
+		if (sv_eq(name, SV("not")) && value.n) {
+			buf_add(&without, without.n ? SV("%2C") : SV("f=stage%3Anot%3A"));
+			buf_url(&without, value);
+		}
+	}
+	if (without.n)
+		buf_addf(&out, "%s&", without.p);
+	add_between(&out, "value", http_query(rq, "min"), "0", http_query(rq, "max"), "99999999999");
+	add_between(&out, day_field(rq), http_query(rq, "from"), "1900-01-01",
+		    http_query(rq, "to"), "2999-12-31");
+	return arena_sv(rq->arena, buf_sv(&out));
+}
+
+static void add_pair(struct buf *out, const char *name, struct sv value)
+{
+	if (!value.n)
+		return;
+	buf_addf(out, "%s=", name);
+	buf_url(out, value);
+	buf_addc(out, '&');
+}
+
+static void add_parts(struct buf *out, const char *name, struct sv value)
+{
+	while (sv_present(value))
+		add_pair(out, name, sv_cut(&value, ','));
+}
+
+static void add_days(struct buf *out, const char *on, struct sv op, struct sv value)
+{
+	struct sv first = sv_cut(&value, ',');
+
+	add_pair(out, "on", sv_from(on));
+	if (sv_eq(op, SV("between"))) {
+		add_pair(out, "from", first);
+		add_pair(out, "to", value);
+	} else if (sv_eq(op, SV("after")) || sv_eq(op, SV("before"))) {
+		add_pair(out, sv_eq(op, SV("after")) ? "from" : "to", first);
+	}
+}
+
+static void add_value(struct buf *out, struct sv op, struct sv value)
+{
+	struct sv first = sv_cut(&value, ',');
+
+	if (sv_eq(op, SV("between"))) {
+		add_pair(out, "min", first);
+		add_pair(out, "max", value);
+	} else if (sv_eq(op, SV("gt")) || sv_eq(op, SV("lt"))) {
+		add_pair(out, sv_eq(op, SV("gt")) ? "min" : "max", first);
+	}
+}
+
+/* One f=KEY:OP:VALUE of the list as parameters of the board. */
+static void translate(struct buf *out, struct sv filter)
+{
+	static const char *const same[][2] = { { "owner_id", "owner" }, { "tags", "tag" }, { "stage", "stage" },
+		{ "company_id", "company" }, { "source", "source" }, { "pipeline_id", "pipeline" } };
+	static const char *const days[][2] = { { "expected_close_date", "" }, { "created_at", "created" },
+		{ "stage_entered_at", "moved" } };
+	struct sv rest = filter, key = sv_cut(&rest, ':'), op = sv_cut(&rest, ':');
+
+	if (sv_eq(key, SV("stage")) && sv_eq(op, SV("not")))
+		add_parts(out, "not", rest);
+	else if (sv_eq(key, SV("owner_id")) && sv_eq(op, SV("empty")))
+		add_pair(out, "owner", SV("none"));
+	else if (sv_eq(key, SV("value")))
+		add_value(out, op, rest);
+	else
+		for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
+			if (sv_eq(key, sv_from(same[i][0])) && (sv_eq(op, SV("is")) || sv_eq(op, SV("all"))))
+				add_parts(out, same[i][1], rest);
+	for (size_t i = 0; i < sizeof(days) / sizeof(*days); i++)
+		if (sv_eq(key, sv_from(days[i][0])))
+			add_days(out, days[i][1], op, rest);
+}
+
+bool deals_board_query(struct http_request *rq, struct buf *out)
+{
+	const struct http_pairs *all = http_query_all(rq);
+	bool foreign = false;
+
+	for (size_t i = 0; i < all->n; i++) {
+		if (sv_eq(all->v[i].name, SV("f"))) {
+			translate(out, all->v[i].value);
+			foreign = true;
+		} else if (parameter_named(all->v[i].name)) {
+			add_pair(out, parameter_named(all->v[i].name)->name, all->v[i].value);
+		}
+	}
+	return foreign;
+}
+
 /* ---- showing --------------------------------------------------------------------- */
 
 void deals_choices_add(struct http_request *rq, struct db_batch *b, struct deals_choices *c)
@@ -317,6 +448,7 @@ void deals_choices_show(struct http_request *rq, struct tmpl_value *page, const 
 	tmpl_set_bool(filter, "on_created", sv_eq(on, SV("created")));
 	tmpl_set_bool(filter, "on_moved", sv_eq(on, SV("moved")));
 	tmpl_set_text(filter, "query", deals_filter_query(rq));
+	tmpl_set_text(filter, "as_list", deals_list_query(rq));
 	web_set_row(filter, "company", b, c->company, 0);
 	web_set_rows(page, "pipelines", b, c->pipelines);
 	tmpl_set_bool(page, "several_pipelines", db_rows(b, c->pipelines) > 1);
