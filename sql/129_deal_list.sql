@@ -25,9 +25,8 @@ create function internal.deal_known_stage() returns trigger
 language plpgsql
 as $$
 begin
-	if auth.claims() ? 'session_id' and not exists (select from public.pipeline_stages s
-			where s.organization_id = new.organization_id and s.pipeline_id = new.pipeline_id and s.stage = new.stage)
-			and exists (select from public.pipelines p where p.organization_id = new.organization_id and p.id = new.pipeline_id) then
+	if auth.claims() ? 'session_id' and not exists (select from public.pipelines p, jsonb_array_elements(p.stages) s
+			where p.organization_id = new.organization_id and p.id = new.pipeline_id and s ->> 'id' = new.stage) then
 		raise exception using errcode = 'KT422', message = 'This pipeline has no such stage', column = 'stage';
 	end if;
 	return new;

@@ -2,6 +2,7 @@ pkglibexec_PROGRAMS += worker/kontor-worker
 worker_kontor_worker_SOURCES = \
 	worker/booking_mail.c \
 	worker/import.c \
+	worker/leads.c \
 	worker/mail.c \
 	worker/main.c \
 	worker/messages.c \

@@ -10,6 +10,7 @@
  * mail.c      mail through the installation's relay
  * oidc.c      what sign-in at a provider asks of it
  * booking_mail.c  writes the mails about a booking
+ * leads.c     scores of leads, anew
  *
  * SQL is short and synchronous on one connection; everything that waits for
  * somebody else is a call of lib/net, many at a time.
@@ -44,5 +45,6 @@ void import_start(struct job *j);
 void mail_start(struct job *j);
 void oidc_start(struct job *j);
 void booking_mail_start(struct job *j);
+void lead_scores_start(struct job *j);
 
 #endif

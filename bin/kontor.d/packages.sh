@@ -8,14 +8,14 @@ RUN_PACKAGES='
 postgresql postgresql-contrib nginx:nginx libnginx-mod-nchan spawn-fcgi multiwatch
 perl util-linux procps tzdata ca-certificates fonts-dejavu-core
 libfcgi0ldbl libpq5 libjansson4 libcurl4 libargon2-1 libgmime-3.0-0 libical3
-libfribidi0 libharfbuzz0b libhpdf-2.3.0 libqrencode4
+libfribidi0 libharfbuzz0b libhpdf-2.3.0 libqrencode4 libarchive13 libxml2
 '
 # To build from a source tree.
 BUILD_PACKAGES='
 gcc make autoconf automake pkg-config gettext:msgfmt libc6-dev libfcgi-dev libpq-dev libjansson-dev
 libcurl4-openssl-dev libssl-dev libargon2-dev libgmime-3.0-dev libical-dev
 libfribidi-dev libharfbuzz-dev libhpdf-dev libpng-dev zlib1g-dev
-libqrencode-dev
+libqrencode-dev libarchive-dev libxml2-dev
 '
 # To gather the browser's assets, only when they are not there yet.
 ASSET_PACKAGES='nodejs:node npm:npm'

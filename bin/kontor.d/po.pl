@@ -110,7 +110,10 @@ sub bare {
 		my $text = slurp($file);
 		$text =~ s/\{\{!.*?\}\}//gs;
 		$text =~ s{\{\{#_\}\}(.*?)\{\{/_\}\}}{"\n" x ($1 =~ tr/\n//)}ges;
-		$text =~ s/(<kbd>)[^<]*/$1/g;
+		$text =~ s/\{\{\$(\w+_class)\}\}.*?\{\{\/\g1\}\}//gs;
+		$text =~ s/(<(?:kbd|code)\b[^<>]*>)[^<]*/$1/g;
+		$text =~ s/(<(\w+)[^<>]* lang="\w+"[^<>]*>)[^<]*(?=<\/\g2>)/$1/g; # in its own language
+		$text =~ s/\bKontor\b//g;
 		$text =~ s/\{\{[^{}]*\}\}\}?//g;
 		$text =~ s{(<(script|style)\b.*?</\2>)}{"\n" x ($1 =~ tr/\n//)}ges;
 		my @lines = split /\n/, $text, -1;
@@ -120,6 +123,7 @@ sub bare {
 			$shown =~ s/^[^<]*>|<[^>]*$//g; # a tag over several lines
 			$shown = '' if $lines[$n] =~ /^\s*[\w:-]+=/; # its attributes
 			push @words, grep { /[A-Za-z]{2}/ } map { s/^\s+|\s+$|&\w+;//gr } split /\x{1}/, $shown;
+			@words = grep { !/^\S+\@\S+$/ } @words; # an address as an example
 			$found += @words;
 			printf "%s:%d: %s\n", $file =~ s/^\Q$top\E\///r, $n + 1, $_ for @words;
 		}

@@ -10,7 +10,7 @@ void form_init(struct form *f, struct http_request *rq)
 
 void form_error(struct form *f, const char *field, struct sv message)
 {
-	tmpl_set_text(f->errors, field, message);
+	tmpl_set_text(f->errors, field, web_tr(f->rq->arena, message));
 	f->wrong++;
 }
 
@@ -364,7 +364,7 @@ bool form_refused(struct form *f, const struct db_batch *b, const struct err *e)
 		form_error(f, e->field.n ? arena_dup(f->rq->arena, e->field) : "form",
 			   err_message(e));
 	if (e->hint.n)
-		tmpl_set_text(f->errors, "hint", e->hint);
+		tmpl_set_text(f->errors, "hint", web_tr(f->rq->arena, e->hint));
 	return true;
 }
 

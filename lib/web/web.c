@@ -147,6 +147,13 @@ static struct sv own_address(struct http_request *rq)
 				    SV_ARG(rq->path), SV_ARG(rq->query_text)));
 }
 
+struct sv web_tr(struct arena *a, struct sv text)
+{
+	const char *known = arena_printf(a, "%.*s", SV_ARG(text)), *shown = tr(known);
+
+	return shown == known ? text : sv_from(shown);
+}
+
 struct tmpl_set *web_templates(struct http_request *rq)
 {
 	struct web *web = web_of(rq);
@@ -191,7 +198,9 @@ static const char me_sql[] =
 	" coalesce(nullif(trim(coalesce(p.first_name, '') || ' ' || coalesce(p.last_name, '')), ''), p.email) as name,"
 	" auth.app_role() as app_role, auth.app_role() in ('OWNER', 'ADMIN') as is_admin, not p.onboarding_completed as in_wizard,"
 	" auth.may('can_manage_team') as manages_team, auth.app_role() in ('OWNER', 'ADMIN', 'TEAM_ADMIN') as sees_teams,"
-	" auth.may('can_access_crm') as sees_crm, auth.may('can_see_assigned_conversations') as sees_inbox,"
+	" auth.may('can_access_crm') as sees_crm, 'tasks' = any (auth.areas()) as sees_tasks,"
+	" (select count(*) from (select from notifications n where n.user_id = p.id and n.read_at is null limit 100) unread) as notices,"
+	"	 auth.may('can_see_assigned_conversations') as sees_inbox,"
 	" (select max(v.seq) from events v) as seq," /* where live updates go on from */
 	" o.id as organization_id, o.name as organization_name, o.currency, o.timezone as organization_timezone,"
 	" (select count(*) from (select from conversations c where c.status in ('OPEN', 'PENDING')"
@@ -204,6 +213,28 @@ int web_me(struct http_request *rq, struct db_batch *b)
 
 	web_state(rq)->me = me + 1;
 	return me;
+}
+
+static void add_languages(struct http_request *rq, struct tmpl_value *page)
+{
+	struct tmpl_value *list = tmpl_set_list(page, "languages");
+
+	for (const struct tr_language *l = tr_languages; l->code; l++) {
+		struct tmpl_value *one = tmpl_push_map(list);
+
+		tmpl_set_text(one, "code", sv_from(l->code));
+		tmpl_set_text(one, "name", sv_from(l->name));
+		tmpl_set_bool(one, "chosen", l == web_language(rq));
+	}
+}
+
+/* ?done=created: what the page before has done. */
+static void add_done(struct http_request *rq, struct tmpl_value *page)
+{
+	struct sv word = http_query(rq, "done");
+
+	if (word.n && word.n <= 40)
+		tmpl_set_bool(tmpl_set_map(page, "done"), arena_printf(rq->arena, "%.*s", SV_ARG(word)), true);
 }
 
 struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b)
@@ -220,6 +251,8 @@ struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b)
 	tmpl_set_text(page, "lang", sv_from(web_language(rq)->code));
 	tmpl_set_text(page, "dir", web_language(rq)->rtl ? SV("rtl") : SV("ltr"));
 	tmpl_set_bool(page, "rtl", web_language(rq)->rtl);
+	add_languages(rq, page);
+	add_done(rq, page);
 	if (b && web_state(rq)->me) {
 		int me = web_state(rq)->me - 1;
 
@@ -260,8 +293,9 @@ static enum status error_body(struct http_request *rq, struct http_response *rs,
 	struct tmpl_value *page = web_page(rq, NULL);
 
 	tmpl_set_int(page, "status", status_http(e->status));
-	tmpl_set_text(page, "message", err_message(e));
-	tmpl_set_text(page, "hint", e->hint);
+	tmpl_set_text(page, "message", web_tr(rq->arena, err_message(e)));
+	if (e->hint.n)
+		tmpl_set_text(page, "hint", web_tr(rq->arena, e->hint));
 	tmpl_set_text(page, "request_id", rq->request_id);
 	return web_render(rq, rs, "error", page, failure);
 }
@@ -271,7 +305,12 @@ void web_error_page(struct http_request *rq, struct http_response *rs, const str
 	struct err failure = { 0 };
 
 	if (wants_json(rq)) {
-		http_error_json(rq, rs, e);
+		struct err shown = *e;
+
+		shown.message = web_tr(rq->arena, err_message(e));
+		if (e->hint.n)
+			shown.hint = web_tr(rq->arena, e->hint);
+		http_error_json(rq, rs, &shown);
 		return;
 	}
 	if (e->status == ST_UNAUTHENTICATED && rq->route && rq->route->auth == HTTP_STAFF) {

@@ -69,13 +69,18 @@ void web_bind_site(struct http_request *rq, struct db_batch *b);
 const struct tr_language *web_language(struct http_request *rq);
 void web_remember_language(struct http_request *rq, struct http_response *rs, struct sv code);
 
+/* A text that was made elsewhere (a refusal of the database, a table's label), in that
+ * language if a catalogue has it; itself otherwise. */
+struct sv web_tr(struct arena *a, struct sv text);
+
 /* The templates in that language. */
 struct tmpl_set *web_templates(struct http_request *rq);
 
 /* A page's data with what every layout needs: lang, dir, csrf (of signed-in pages; a
  * public form sets it from http_csrf_public), path, base_url, theme,
  * assets (version for cached files), and for signed-in pages me.* when
- * web_me was added to the batch. b may be NULL. */
+ * web_me was added to the batch; languages to choose from; done.WORD, when the
+ * address says ?done=WORD (layout/done.html has its words). b may be NULL. */
 struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b);
 /* Add the statement that reads who is signed in (name, initials, role,
  * organization, unanswered count, number of the last event) for the layout;

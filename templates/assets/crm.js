@@ -4,17 +4,6 @@ import { toast } from './kontor.js';
 
 // ---- small things ---------------------------------------------------------------
 
-const done = { created: 'Added', saved: 'Saved', deleted: 'Deleted', noted: 'Note added', moved: 'Moved', revoked: 'Revoked', ended: 'The session has ended', hidden: 'Hidden', shown: 'Shown again', restored: 'Restored', again: 'It will be delivered again',
-	confirmed: 'Confirmed', mailed: 'A mail is on its way to the new address', password: 'Your password has been changed', others_ended: 'Signed out everywhere else', name_taken: 'You have a second factor of this name', joined: 'You have joined', invited: 'Invited', invitation_cancelled: 'The invitation is cancelled', removed: 'Removed', switched: 'You are in another organization now',
-	cancelled: 'Cancelled', completed: 'Completed', activated: 'Guests can book it now', deactivated: 'Guests cannot book it any more', cloned: 'This is the copy; it is not active yet' };
-const here = new URL(location.href);
-if (here.searchParams.has('done')) {
-	const text = done[here.searchParams.get('done')];
-	if (text) toast(text);
-	here.searchParams.delete('done');
-	history.replaceState(history.state, '', here);
-}
-
 document.addEventListener('change', (event) => {
 	if (event.target.matches('[data-submit]')) event.target.form.requestSubmit();
 });

@@ -4,17 +4,30 @@
 
 const csrf = () => document.querySelector('meta[name="csrf"]').content;
 
+// ---- words ---------------------------------------------------------------------
+
+// A script has no words of its own: they stand in the page, in its language, as
+// data-text-NAME of `at` (layout/words.html has those that every page needs).
+// text('all', at, 5) puts 5 in the place of {0}.
+export function text(name, at = document.getElementById('toasts'), ...values) {
+	const found = at.dataset[`text${name[0].toUpperCase()}${name.slice(1)}`] || '';
+	return values.reduce((all, value, i) => all.replaceAll(`{${i}}`, value), found);
+}
+
+// Numbers and dates as the reader writes them.
+export const language = document.documentElement.lang;
+
 // ---- toasts -------------------------------------------------------------------
 
 // toast('Deal moved', {undo: () => ..., bad: false})
-export function toast(text, { undo, bad = false } = {}) {
+export function toast(words, { undo, bad = false } = {}) {
 	const line = document.createElement('div');
 	line.className = bad ? 'toast-line bad' : 'toast-line';
-	line.append(text);
+	line.append(words);
 	if (undo) {
 		const button = document.createElement('button');
 		button.type = 'button';
-		button.textContent = 'Undo';
+		button.textContent = text('undo');
 		button.onclick = () => { line.remove(); undo(); };
 		line.append(button);
 	}
@@ -30,9 +43,9 @@ export async function post(url, values = {}) {
 		if (answer.ok)
 			return await answer.json().catch(() => ({}));
 		const problem = await answer.json().catch(() => ({}));
-		toast(problem.error || 'That did not work. Try again.', { bad: true });
+		toast(problem.error || text('failed'), { bad: true });
 	} catch {
-		toast('No connection. Nothing was changed.', { bad: true });
+		toast(text('offline'), { bad: true });
 	}
 	return null;
 }
@@ -41,11 +54,11 @@ document.addEventListener('htmx:configRequest', (event) => {
 	event.detail.headers['X-CSRF-Token'] = csrf();
 });
 document.addEventListener('htmx:responseError', (event) => {
-	let text = '';
-	try { text = JSON.parse(event.detail.xhr.responseText).error; } catch { /* a page */ }
-	toast(text || 'That did not work. Try again.', { bad: true });
+	let words = '';
+	try { words = JSON.parse(event.detail.xhr.responseText).error; } catch { /* a page */ }
+	toast(words || text('failed'), { bad: true });
 });
-document.addEventListener('htmx:sendError', () => toast('No connection. Nothing was changed.', { bad: true }));
+document.addEventListener('htmx:sendError', () => toast(text('offline'), { bad: true }));
 
 // A fragment that comes while somebody types into the one that it replaces: what
 // was typed stays, and is saved as if it had been typed into the new one.
@@ -72,6 +85,15 @@ if (sessionStorage.toast) {
 	sessionStorage.removeItem('toast');
 }
 
+// One that came with the page (?done=), which does not come again.
+for (const line of document.querySelectorAll('[data-fades]')) {
+	const address = new URL(location.href);
+	address.searchParams.delete('done');
+	history.replaceState(history.state, '', address);
+	if (line.textContent.trim()) setTimeout(() => line.remove(), 4500);
+	else line.remove();
+}
+
 // ---- navigation ------------------------------------------------------------------
 
 const here = location.pathname;
@@ -89,14 +111,12 @@ document.addEventListener('click', (event) => {
 		const next = document.documentElement.dataset.bsTheme === 'dark' ? 'light' : 'dark';
 		localStorage.setItem('theme', next);
 		document.documentElement.dataset.bsTheme = next;
-	} else if (at.matches('[data-help]')) {
-		document.getElementById('help').showModal();
 	} else if (at.matches('[data-dialog]')) {
 		document.getElementById(at.dataset.dialog)?.showModal();
 	} else if (at.matches('[data-close]')) {
 		at.closest('dialog')?.close();
 	} else if (at.matches('[data-copy]')) {
-		navigator.clipboard.writeText(at.dataset.copy).then(() => toast('Copied'));
+		navigator.clipboard.writeText(at.dataset.copy).then(() => toast(text('copied')));
 	}
 });
 
@@ -111,10 +131,7 @@ document.addEventListener('submit', (event) => {
 
 // ---- keyboard ---------------------------------------------------------------------
 
-const places = { h: '/', i: '/inbox', c: '/contacts', o: '/companies', d: '/deals', b: '/bookings', q: '/quotes', p: '/products', s: '/settings' };
-let going = 0; // when g was pressed
-
-function typing(target) {
+export function typing(target) {
 	return target.closest('input, textarea, select, [contenteditable]');
 }
 
@@ -134,17 +151,10 @@ document.addEventListener('keydown', (event) => {
 		return;
 	}
 	if (document.querySelector('dialog[open]')) return;
-	if (going && Date.now() - going < 1200 && places[event.key]) {
-		location.href = places[event.key];
-		return;
-	}
-	going = event.key === 'g' ? Date.now() : 0;
 	const own = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
 	if (event.key === '/') {
 		const search = document.querySelector('[data-search]');
 		if (search) { event.preventDefault(); search.focus(); search.select(); }
-	} else if (event.key === '?') {
-		document.getElementById('help').showModal();
 	} else if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
 		if (walk(event.key === 'ArrowDown' ? 1 : -1)) event.preventDefault();
 	} else if (own) {

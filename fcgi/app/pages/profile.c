@@ -20,6 +20,21 @@ static int add_person(struct http_request *rq, struct db_batch *b)
 		" from profiles p, app.account() a where p.id = auth.uid()");
 }
 
+/* The languages of Kontor, and the one of the profile among them. */
+static void add_chosen(struct http_request *rq, struct tmpl_value *page, struct sv chosen)
+{
+	struct tmpl_value *list = tmpl_set_list(page, "languages");
+	const struct tr_language *now = tr_language(chosen);
+
+	for (const struct tr_language *l = tr_languages; l->code; l++) {
+		struct tmpl_value *one = tmpl_push_map(list);
+
+		tmpl_set_text(one, "code", sv_from(l->code));
+		tmpl_set_text(one, "name", sv_from(l->name));
+		tmpl_set_bool(one, "chosen", now ? l == now : l == web_language(rq));
+	}
+}
+
 static enum status render(struct http_request *rq, struct http_response *rs, const char *name,
 			  struct db_batch *b, int row, const struct form *f, struct err *e)
 {
@@ -32,6 +47,7 @@ static enum status render(struct http_request *rq, struct http_response *rs, con
 	web_set_row(page, "form", b, row, 0);
 	if (f)
 		form_show(f, page, rs);
+	add_chosen(rq, page, f ? http_form(rq, "language") : db_first(b, row, "language"));
 	return web_render(rq, rs, name, page, e);
 }
 
@@ -116,7 +132,42 @@ enum status profile_save(struct http_request *rq, struct http_response *rs, stru
 		form_error(&f, "timezone", SV("There is no such time zone; write one such as Europe/Berlin"));
 		return show(rq, rs, &f, e);
 	}
+	if (tr_language(p.language))
+		web_remember_language(rq, rs, sv_from(tr_language(p.language)->code));
 	return http_redirect(rs, SV("/profile?done=saved"));
+}
+
+/* ---- the language, from any page -------------------------------------------------- */
+
+/* Back to where one was, in the language that was chosen there. */
+static enum status speak(struct http_request *rq, struct http_response *rs)
+{
+	struct sv next = http_form(rq, "next");
+
+	web_remember_language(rq, rs, sv_from(tr_language(http_form(rq, "language"))->code));
+	return http_redirect(rs, next.n ? next : SV("/"));
+}
+
+enum status profile_language(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	struct db_batch *b = web_batch(rq);
+
+	if (!tr_language(http_form(rq, "language")))
+		return err_set(e, rq->arena, ST_BAD_INPUT, "Kontor does not speak this language");
+	db_add(b, "update profiles set language = $1 where id = auth.uid()",
+	       DB_S(http_form(rq, "language")));
+	if (db_run(b, e))
+		return e->status;
+	return speak(rq, rs);
+}
+
+/* Before signing in. */
+enum status login_language(struct http_request *rq, struct http_response *rs, struct err *e)
+{
+	if (!tr_language(http_form(rq, "language")))
+		return err_set(e, rq->arena, ST_BAD_INPUT, "Kontor does not speak this language");
+	speak(rq, rs);
+	return http_redirect(rs, SV("/login"));
 }
 
 /* ---- Subscription (AUTH-38, AUTH-39) ----------------------------------------------- */

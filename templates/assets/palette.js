@@ -1,0 +1,1 @@
+export function open() { location.href = '/search'; }
