@@ -64,12 +64,12 @@ int deals_totals(struct http_request *rq, struct db_batch *b)
 #define CARD_ORDER " order by t.stage_entered_at desc, t.id desc"
 
 /* The deals of the pipeline in none of its stages, for those who can mend it
- * (DEA-84): a column of its own at the end. */
+ * (DEA-84): a column of its own at the beginning. */
 static void add_astray(struct query *q, struct http_request *rq)
 {
 	query_add(q, " union all select null, null, null, false, false, false, null,"
 		     " (select sum(t.n)::bigint from totals t where t.stage <> all (array(select st.id from st))),"
-		     " null, null, total.sum, cards.list, null, 1000"
+		     " null, null, total.sum, cards.list, null, 0"
 		     " from total cross join lateral (select json_agg(c) as list from ("
 		     CARD_COLUMNS ", t.stage as astray from (select t.* from deals t"
 		     " where t.pipeline_id = (select pipe.id from pipe) and t.contact_id is not null"
