@@ -221,6 +221,99 @@ async function astray(page) {
 	t.sql('delete from deals where id = any (array[$1, $2]::uuid[])', id, none);
 }
 
+// A pipeline of its own, with gates.
+async function gates(page) {
+	const anna = t.sql(`select id from profiles where organization_id = $1::uuid and email like 'anna@%'`, org);
+	const omar = t.sql(`select id from profiles where organization_id = $1::uuid and email like 'omar@%'`, org);
+	const stages = [{ id: 'new', name: 'New', probability: 10 },
+		{ id: 'demo', name: 'Demo', probability: 30, gate: { mode: 'soft', conditions: [{ kind: 'field', field: 'expected_close_date' }] } },
+		{ id: 'offer', name: 'Offer', probability: 60, gate: { mode: 'hard', conditions: [{ kind: 'field', field: 'description' }, { kind: 'task', title: 'Sign NDA' }] } },
+		{ id: 'deal', name: 'Deal', probability: 80, gate: { mode: 'hard', conditions: [{ kind: 'approval', user_id: omar }] } },
+		{ id: 'won', name: 'Won' }, { id: 'lost', name: 'Lost' }];
+	const pipeline = t.sql(`insert into pipelines (organization_id, name, stages) values ($1::uuid, $2, $3::jsonb) returning id`, org, `Gates ${stamp}`, JSON.stringify(stages));
+	const id = t.sql(`insert into deals (organization_id, title, value, currency, pipeline_id, stage, contact_id, owner_id, tags)
+		select $1::uuid, $2, 400, 'EUR', $3::uuid, 'new', c.id, $5::uuid, array[$4] from contacts c where c.organization_id = $1::uuid and first_name = 'Jonas' limit 1 returning id`,
+		org, `Gated ${stamp}`, pipeline, stamp, anna);
+	await page.goto(`/deals?view=board&pipeline=${pipeline}`);
+	t.is(await page.locator('.column').count(), 6, 'DEA-4 DEA-12 another pipeline has its own columns');
+	let answer = moved(page);
+	await drag(page, card(page, id), column(page, 'demo').locator('[data-cards]'));
+	await answer;
+	t.is(stageOf(id), 'demo', 'GAT-11 a soft gate lets pass');
+	t.like(await page.locator('.toast-line').last().textContent(), /Expected close|Close date/i, 'GAT-11 and warns of what is missing');
+	const refused = page.waitForResponse((r) => r.url().includes('/move') && r.status() === 409);
+	await drag(page, card(page, id), column(page, 'offer').locator('[data-cards]'));
+	await refused;
+	await page.waitForSelector('#gate[open]');
+	t.is(await page.locator('#gate [data-gate-list] li').count(), 2, 'GAT-12 a hard gate says everything that is missing');
+	t.like(await page.locator('#gate').innerText(), /description[\s\S]*Sign NDA/i, 'GAT-13 GAT-14 the field and the task');
+	t.is(await page.locator('#gate a').first().getAttribute('href'), `/deals/${id}/edit#description`, 'with the way to each');
+	await t.axe(page, 'gate dialog');
+	await t.shots(page, 'board-gate');
+	await page.click('#gate [data-close]');
+	t.is(stageOf(id), 'demo', 'GAT-12 GAT-16 the deal stays');
+	await t.lives(inColumn(page, id, 'demo'), 'GAT-12 and its card is back where it was');
+	t.sql(`update deals set description = 'Written' where id = $1::uuid`, id);
+	t.sql(`insert into tasks (organization_id, title, deal_id, completed) values ($1::uuid, 'Sign NDA', $2::uuid, true)`, org, id);
+	answer = moved(page);
+	await drag(page, card(page, id), column(page, 'offer').locator('[data-cards]'));
+	await answer;
+	t.is(stageOf(id), 'offer', 'GAT-13 GAT-14 once both are there it goes on');
+	await inColumn(page, id, 'offer');
+	await card(page, id).locator('a').focus();
+	await page.keyboard.press('m');
+	await page.keyboard.press('ArrowRight');
+	await page.keyboard.press('Enter');
+	await page.waitForSelector('#gate[open]');
+	t.like(await page.locator('#gate').innerText(), /Omar Haddad[\s\S]*asked for/i, 'GAT-15 who has to approve, and that he was asked');
+	await page.click('#gate [data-close]');
+	t.is(t.sql(`select count(*) from deal_approvals where deal_id = $1::uuid and state = 'pending'`, id), '1', 'GAT-15 one open request');
+	const approver = await t.login({ user: 1 });
+	await approver.goto(`/deals/${id}`);
+	t.like(await approver.locator('.approval').innerText(), /Anna Berg/, 'GAT-15 the approver sees on the deal who asks');
+	await t.axe(approver, 'approval');
+	await Promise.all([approver.waitForNavigation(), approver.click('.approval button[value="yes"]')]);
+	t.is(stageOf(id), 'deal', 'GAT-15 his yes moves the deal');
+	await t.lives(inColumn(page, id, 'deal'), 'GAT-15 on the open board as well');
+	await approver.context().close();
+	// Without a script the page of the deal explains.
+	const back = await page.request.post(`/deals/${id}/move`, { form: { stage: 'new', _csrf: await page.getAttribute('meta[name="csrf"]', 'content') } });
+	t.is(back.status(), 200, 'a plain form moves as well');
+	t.is(stageOf(id), 'new', 'back is always open');
+	t.sql('delete from tasks where deal_id = $1::uuid', id);
+	await page.goto(`/deals/${id}`);
+	await Promise.all([page.waitForURL(/gate=offer/), page.click('.stage-step:has-text("Offer")')]);
+	t.like(await page.locator('.gate-panel').innerText(), /Sign NDA/, 'GAT-12 the page of a deal explains what is missing');
+	await lost(page, id, pipeline);
+	t.sql('delete from deals where pipeline_id = $1::uuid', pipeline);
+	t.sql('delete from pipelines where id = $1::uuid', pipeline);
+}
+
+async function lost(page, id, pipeline) {
+	await page.goto(`/deals?view=board&pipeline=${pipeline}`);
+	await page.locator('#board').evaluate((b) => { b.scrollLeft = b.scrollWidth; });
+	await card(page, id).locator('a').focus();
+	await page.keyboard.press('.');
+	await page.click('#card-menu [data-action="move"]');
+	await page.click('#move [data-stage="lost"]');
+	await page.waitForSelector('#lost[open]');
+	await t.axe(page, 'lost dialog');
+	await t.shot(page, 'board-lost');
+	await page.click('[data-lost-cancel]');
+	t.is(stageOf(id), 'new', 'DEA-65 thought again: nothing happens');
+	await t.lives(inColumn(page, id, 'new'), 'DEA-65 the card is back');
+	await card(page, id).locator('a').focus();
+	await page.keyboard.press('.');
+	await page.click('#card-menu [data-action="move"]');
+	await page.click('#move [data-stage="lost"]');
+	await page.click('#lost label:has-text("Price too high")');
+	const answer = moved(page);
+	await page.click('#lost .btn-danger');
+	await answer;
+	t.is(t.sql('select stage, discard_reason, lost_at is not null, probability::int from deals where id = $1::uuid', id), 'lost\tPrice too high\tt\t0',
+		'DEA-65 FACT-130 lost, with the reason that was chosen');
+}
+
 async function arabic() {
 	const page = await t.login({ user: 1 });
 	const id = make(`صفقة ${stamp}`, 900);
@@ -260,6 +353,7 @@ t.run(async () => {
 		await marks(page);
 		await filters(page);
 		await astray(page);
+		await gates(page);
 		await arabic();
 	} finally {
 		t.sql('delete from deals where $1 = any (tags)', stamp);

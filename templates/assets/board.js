@@ -203,7 +203,7 @@ async function move(card, from, to, { next = null, probability = '', quiet = fal
 	const { ok, data } = await send(`/deals/${card.dataset.id}/move?${board().dataset.query}`, { stage, probability, reason });
 	if (!ok) {
 		giveBack(card, from, next);
-		if (data.details?.conditions) showGate(card, data);
+		if (Array.isArray(data.details)) showGate(card, data);
 		else toast(data.error || text('Failed'), { bad: true });
 		return;
 	}
@@ -230,11 +230,22 @@ function celebrate(card) {
 	setTimeout(() => document.getElementById(card.id)?.classList.remove('celebrate'), 1600);
 }
 
+// What a gate lacks, each with the way to it.
 function showGate(card, data) {
-	const dialog = document.getElementById('gate');
+	const dialog = document.getElementById('gate'), list = dialog.querySelector('[data-gate-list]');
+	const row = document.getElementById('gate-row').content.firstElementChild;
+	const ways = { field: (u) => `/deals/${card.dataset.id}/edit#${u.field}`, task: () => `/deals/${card.dataset.id}#tasks` };
 	fill(dialog, card);
-	dialog.querySelector('[data-gate-text]').textContent = data.error;
-	dialog.querySelector('[data-gate-list]').innerHTML = data.details.html;
+	dialog.querySelector('[data-gate-hint]').textContent = data.hint || '';
+	list.replaceChildren(...data.details.map((unmet) => {
+		const line = row.cloneNode(true);
+		line.querySelector('[data-message]').textContent = unmet.message;
+		for (const way of line.querySelectorAll('[data-for]')) {
+			if (way.dataset.for !== unmet.kind) way.remove();
+			else if (ways[unmet.kind]) way.href = ways[unmet.kind](unmet);
+		}
+		return line;
+	}));
 	dialog.showModal();
 }
 

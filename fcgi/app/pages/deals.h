@@ -38,18 +38,15 @@ bool deals_board_query(struct http_request *rq, struct buf *out);
 /* What the filters and their chips need to be shown. */
 extern const struct record_kind deals_kind;
 struct deals_choices {
-	int pipelines, stages, team, tags, sources, company;
+	int pipelines, stages, team, tags, sources, company, reasons;
 };
 void deals_choices_add(struct http_request *rq, struct db_batch *b, struct deals_choices *c);
-/* Page values: pipelines, stages, team, tags, sources, filter.*, chips. */
+/* Page values: pipelines, stages, team, tags, sources, reasons, filter.*, chips. */
 void deals_choices_show(struct http_request *rq, struct tmpl_value *page, const struct db_batch *b,
 			const struct deals_choices *c);
 
 /* ---- the board (deals_board.c) ----------------------------------------------- */
 
-/* The columns as they count now: id, count, amount and weighted, and in each
- * row `sum` of all of them; one statement. */
-int deals_totals(struct http_request *rq, struct db_batch *b);
 enum status deals_board_page(struct http_request *rq, struct http_response *rs,
 			     struct err *e) WARN_UNUSED;
 
@@ -78,8 +75,8 @@ enum status deals_board_page(struct http_request *rq, struct http_response *rs,
  * st allows, and what is to be done next (n, by DEAL_NEXT_JOIN). */
 #define DEAL_NEXT                                                                                   \
 	", coalesce(st.type, 'open') = 'open' as is_open,"                                          \
-	" case when coalesce(st.type, 'open') = 'open' and st.rotting_days > 0"                     \
-	"	and t.stage_entered_at < now() - st.rotting_days * interval '1 day'"                \
+	" case when st.type = 'open' and t.stage_entered_at < now() - interval '1 day'"             \
+	"	* coalesce(st.rotting_days, (select internal.setting_days(auth.org(), 'rotting_days', 7)))" \
 	"	then extract(day from now() - t.stage_entered_at)::integer end as rotting,"         \
 	" n.title as next, internal.shown_date((n.due_date at time zone (select internal.my_zone()))::date)" \
 	"	as next_due, n.due_date < now() as next_late, coalesce(st.type, 'open') = 'open'"   \

@@ -44,7 +44,8 @@ static void add_totals(struct query *q, struct http_request *rq)
 	" coalesce(x.n, 0) as count, x.amount,"                                             \
 	" case when st.type = 'open' and x.n > 0 then x.weighted end as weighted, total.sum"
 
-int deals_totals(struct http_request *rq, struct db_batch *b)
+/* The columns as they count now, and in each row `sum` of all of them. */
+static int add_columns(struct http_request *rq, struct db_batch *b)
 {
 	struct query q;
 
@@ -196,7 +197,7 @@ enum status deals_patch(struct http_request *rq, struct http_response *rs, struc
 	if (!read_ids(rq, "ids", &ids) || !read_ids(rq, "tasks", &tasks))
 		return err_set(e, rq->arena, ST_BAD_INPUT, "Ask for at most %d deals", PATCH_MAX);
 	cards = add_patch(rq, b, buf_sv(&ids), buf_sv(&tasks));
-	columns = deals_totals(rq, b);
+	columns = add_columns(rq, b);
 	if (db_run(b, e))
 		return e->status;
 	page = web_page(rq, b);

@@ -388,6 +388,7 @@ void deals_choices_add(struct http_request *rq, struct db_batch *b, struct deals
 		DB_S(http_query(rq, "source")));
 	c->company = db_add(b, "select co.id, co.name from companies co where co.id = $1::uuid",
 			    DB_S(uuid_valid(company) ? company : SV_NONE));
+	c->reasons = db_add(b, "select r.name from discard_reasons r where r.is_active order by r.position, r.name");
 }
 
 /* The name of the row with this id, or what was written. */
@@ -456,5 +457,6 @@ void deals_choices_show(struct http_request *rq, struct tmpl_value *page, const 
 	web_set_rows(page, "team", b, c->team);
 	web_set_rows(page, "tags", b, c->tags);
 	web_set_rows(page, "sources", b, c->sources);
+	web_set_rows(page, "reasons", b, c->reasons);
 	show_chips(rq, page, b, c);
 }
