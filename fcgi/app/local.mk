@@ -50,6 +50,9 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/deal_form.c \
 	fcgi/app/pages/deal_move.c \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
+	fcgi/app/pages/deals_board.c \
+	fcgi/app/pages/deals_filter.c \
+	fcgi/app/pages/deals_quick.c \
 	fcgi/app/pages/files.c \
 	fcgi/app/pages/history.c \
 	fcgi/app/pages/home.c \
