@@ -190,10 +190,10 @@ comment on function internal.task_blocker(uuid, uuid) is 'Titles of what a task 
 
 -- As a column of /rest/v1/tasks: select=*,is_blocked.
 create function public.is_blocked(t public.tasks) returns boolean
-language sql stable
-as $$ select (t).is_open and internal.task_blocker((t).organization_id, (t).id) is not null $$;
+language sql stable security definer set search_path = ''
+as $$ select (t).is_open and internal.task_blocker(coalesce(auth.org(), (t).organization_id), (t).id) is not null $$;
 comment on function public.is_blocked(public.tasks) is 'Open, and something that it waits for is open as well (GAT-31)';
-grant execute on function internal.task_blocker(uuid, uuid), public.is_blocked(public.tasks) to authenticated, service_role;
+grant execute on function public.is_blocked(public.tasks) to authenticated, service_role;
 
 -- ---- the rules of a task -------------------------------------------------------------------
 
@@ -358,13 +358,14 @@ begin
 			return query update public.tasks x set assignee_id = m.id, team_id = null
 				where x.organization_id = t.organization_id and x.id = t.id returning x.*;
 		else
-			return query insert into public.tasks (organization_id, title, description, due_date, priority, status, assignee_id, contact_id,
+			-- An id made of both: asked twice, it makes no more.
+			return query insert into public.tasks (organization_id, id, title, description, due_date, priority, status, assignee_id, contact_id,
 					company_id, deal_id, conversation_id, project_id, milestone_id, case_id, parent_id, tags, custom_fields,
 					reminder_minutes, reminder_at, recurrence)
-				values (t.organization_id, t.title, t.description, t.due_date, t.priority, t.status, m.id, t.contact_id, t.company_id,
+				values (t.organization_id, md5(t.id::text || m.id)::uuid, t.title, t.description, t.due_date, t.priority, t.status, m.id, t.contact_id, t.company_id,
 					t.deal_id, t.conversation_id, t.project_id, t.milestone_id, t.case_id, t.parent_id, t.tags, t.custom_fields,
 					t.reminder_minutes, t.reminder_at, t.recurrence)
-				returning *;
+				on conflict (organization_id, id) do nothing returning *;
 		end if;
 	end loop;
 	if n = 0 then
@@ -453,29 +454,6 @@ create trigger events after insert or update or delete on public.task_checklist_
 	for each row execute function internal.task_part_events();
 create trigger events after insert or delete on public.task_dependencies
 	for each row execute function internal.task_part_events();
-
--- ---- notes on a task (TSK-13) -----------------------------------------------------------------------
-
-alter table public.notes add column task_id uuid,
-	add constraint notes_task_id_fkey foreign key (organization_id, task_id)
-		references public.tasks (organization_id, id) on delete cascade;
-create index notes_task_idx on public.notes (organization_id, task_id, created_at desc) where task_id is not null;
-create function internal.task_note_events() returns trigger
-language plpgsql security definer set search_path = ''
-as $$
-begin
-	perform internal.emit(new.organization_id, 'note.created', 'task', new.task_id, to_jsonb(new));
-	return null;
-end
-$$;
-create trigger events_task after insert on public.notes
-	for each row when (new.task_id is not null) execute function internal.task_note_events();
-drop trigger events_insert on public.notes;
-create trigger events_insert after insert on public.notes
-	for each row when (new.task_id is null) execute function internal.note_events();
--- Beside `visible`, which asks for the other records (sql/085).
-create policy visible_task on public.notes as restrictive to authenticated
-	using (task_id is null or (select auth.sees_all('tasks')) or auth.sees('task', task_id));
 
 -- ---- progress of a project (GAT-39) --------------------------------------------------------------------
 

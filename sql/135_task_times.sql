@@ -59,7 +59,6 @@ alter table internal.task_alerts force row level security;
 create function internal.org_zone(org uuid) returns text
 language sql stable security definer set search_path = ''
 as $$ select coalesce((select o.timezone from public.organizations o where o.id = org), 'UTC') $$;
-grant execute on function internal.org_zone(uuid) to authenticated, service_role;
 
 -- A task that is due on a day, without a time, is due at its last minute; the
 -- notice of it comes in the morning.

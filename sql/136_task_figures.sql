@@ -112,7 +112,7 @@ insert into internal.task_days (organization_id, day, assignee_id, priority, tot
 
 -- Whose tasks the caller sees: null means everybody's.
 create function internal.task_scope() returns uuid[]
-language sql stable security definer set search_path = ''
+language sql stable
 as $$ select case when not auth.sees_all('tasks') then auth.team_ids() end $$;
 
 create function internal.task_figures(since date, until date) returns table (day date, assignee_id uuid, priority text,
