@@ -7,7 +7,11 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/main.c \
 	fcgi/app/quotes.h \
 	fcgi/app/records.c fcgi/app/records.h fcgi/app/records.def \
+	fcgi/app/records_bulk.c \
 	fcgi/app/records_cell.c \
+	fcgi/app/records_edit.c \
+	fcgi/app/records_export.c \
+	fcgi/app/records_forms.c \
 	fcgi/app/records_state.c fcgi/app/records_state.h \
 	fcgi/app/routes.c fcgi/app/routes.h \
 	fcgi/app/routes/all.def \
@@ -18,6 +22,7 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/routes/leads.def \
 	fcgi/app/routes/deals.def \
 	fcgi/app/routes/pipelines.def \
+	fcgi/app/routes/records.def \
 	fcgi/app/routes/tasks.def \
 	fcgi/app/routes/imports.def \
 	fcgi/app/routes/inbox.def \
