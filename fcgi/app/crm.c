@@ -77,3 +77,15 @@ void must_exist(struct db_batch *b, const char *table, struct sv id)
 {
 	db_add(b, "select app.must_exist($1, $2::uuid)", DB_C(table), DB_S(id));
 }
+
+/* Who is in the team, for every page that assigns something. */
+int team_add(struct db_batch *b, struct sv chosen)
+{
+	return db_add(b,
+		"select p.id, internal.person(p.first_name, p.last_name, p.email) as name,"
+		" p.id::text = $1 as selected,"
+		" p.id = auth.uid() as is_me"
+		" from profiles p where p.is_active or p.id::text = $1 order by"
+		" lower(p.first_name), p.id limit 500",
+		DB_S(chosen));
+}
