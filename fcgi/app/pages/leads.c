@@ -96,7 +96,7 @@ static const struct record_field fields[] = {
 const struct record_kind leads_kind = {
 	.name = "leads", .entity = "lead", .path = "/leads", .table = "leads", .area = "crm",
 	.title = N_("Leads"), .one = N_("Lead"), .new_label = N_("New lead"),
-	.hint = N_("Name, company, phone, e-mail, tag"), .icon = "target-arrow",
+	.hint = N_("Name, company, phone, e-mail, tag"), .icon = "target",
 	.fields = fields, .columns = "company_name,score,status,email,source,owner_id,created_at", .sort = "-score",
 	.joins = "left join profiles a on a.organization_id = t.organization_id and a.id = t.owner_id",
 	.card = "app/leads_card",
