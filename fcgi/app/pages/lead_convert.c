@@ -56,7 +56,7 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 			const struct form *f, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
-	struct sv stage = f ? http_form(rq, "stage") : SV("");
+	struct sv stage = f ? http_form(rq, "stage") : SV(""), title, currency;
 	struct tmpl_value *page, *form;
 	struct parts p;
 
@@ -81,9 +81,12 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 	tmpl_set_bool(form, "opportunity", f && http_form(rq, "opportunity").n > 0);
 	tmpl_set_bool(form, "new_contact", f && sv_eq(http_form(rq, "contact_id"), SV("new")));
 	tmpl_set_bool(form, "new_company", f && sv_eq(http_form(rq, "company_id"), SV("new")));
-	tmpl_set_text(form, "title", f ? http_form(rq, "title") : db_first(b, p.lead, "deal_title"));
+	/* What was not shown was not sent. */
+	title = f ? http_form(rq, "title") : SV_NONE;
+	currency = f ? http_form(rq, "currency") : SV_NONE;
+	tmpl_set_text(form, "title", sv_present(title) ? title : db_first(b, p.lead, "deal_title"));
 	tmpl_set_text(form, "value", f ? http_form(rq, "value") : SV(""));
-	tmpl_set_text(form, "currency", f ? http_form(rq, "currency") : db_first(b, p.lead, "currency"));
+	tmpl_set_text(form, "currency", sv_present(currency) ? currency : db_first(b, p.lead, "currency"));
 	if (f) {
 		tmpl_set(page, "errors", f->errors);
 		rs->status = 422;
