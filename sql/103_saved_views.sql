@@ -4,7 +4,7 @@
 create table public.saved_views (
 	organization_id uuid not null default auth.org() references public.organizations on delete cascade,
 	id uuid not null default uuid7(),
-	kind text not null references internal.record_kinds on delete cascade,
+	kind text not null check (kind ~ '^[a-z_]+$'),
 	name text not null check (length(name) between 1 and 60),
 	owner_id uuid default auth.uid(),
 	is_shared boolean not null default false,
@@ -54,7 +54,7 @@ create trigger a_rules before insert or update on public.saved_views for each ro
 create table public.list_preferences (
 	organization_id uuid not null default auth.org() references public.organizations on delete cascade,
 	user_id uuid not null default auth.uid(),
-	kind text not null references internal.record_kinds on delete cascade,
+	kind text not null check (kind ~ '^[a-z_]+$'),
 	columns text[] not null default '{}' check (cardinality(columns) <= 40),
 	default_view_id uuid,
 	updated_at timestamptz not null default now(),

@@ -3,9 +3,11 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/account.c fcgi/app/account.h \
 	fcgi/app/crm.c fcgi/app/crm.h \
 	fcgi/app/form.c \
+	fcgi/app/version.c \
 	fcgi/app/list.c \
 	fcgi/app/main.c \
 	fcgi/app/quotes.h \
+	fcgi/app/recent.c fcgi/app/recent.h \
 	fcgi/app/records.c fcgi/app/records.h fcgi/app/records.def \
 	fcgi/app/records_cell.c \
 	fcgi/app/records_state.c fcgi/app/records_state.h \
@@ -48,6 +50,9 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/deal_form.c \
 	fcgi/app/pages/deal_move.c \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
+	fcgi/app/pages/deals_board.c \
+	fcgi/app/pages/deals_filter.c \
+	fcgi/app/pages/deals_quick.c \
 	fcgi/app/pages/files.c \
 	fcgi/app/pages/history.c \
 	fcgi/app/pages/home.c \
@@ -64,6 +69,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/live.c \
 	fcgi/app/pages/login.c \
 	fcgi/app/pages/notes.c \
+	fcgi/app/pages/notifications.c \
 	fcgi/app/pages/onboarding.c \
 	fcgi/app/pages/organization.c \
 	fcgi/app/pages/pipelines.c \
@@ -75,10 +81,21 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/reset.c \
 	fcgi/app/pages/scheduling.c \
 	fcgi/app/pages/scheduling_form.c \
+	fcgi/app/pages/search.c \
 	fcgi/app/pages/security.c \
 	fcgi/app/pages/settings.c \
 	fcgi/app/pages/settings_channels.c \
 	fcgi/app/pages/signup.c \
+	fcgi/app/pages/task.c \
+	fcgi/app/pages/task_change.c \
+	fcgi/app/pages/task_form.c \
+	fcgi/app/pages/task_words.c \
+	fcgi/app/pages/tasks.c fcgi/app/pages/tasks.h \
+	fcgi/app/pages/tasks_board.c \
+	fcgi/app/pages/tasks_calendar.c \
+	fcgi/app/pages/tasks_day.c \
+	fcgi/app/pages/tasks_figures.c \
+	fcgi/app/pages/tasks_list.c \
 	fcgi/app/pages/team.c \
 	fcgi/app/pages/team_hours.c \
 	fcgi/app/pages/team_member.c \

@@ -93,7 +93,7 @@ composer?.addEventListener('submit', async (event) => {
 	}
 	form.elements.new_id.value = crypto.randomUUID();
 	pending.replaceWith(piece(html));
-	if (form.id === 'compose-task') location.reload();
+	if (form.action.endsWith('/task')) location.reload();
 });
 
 // ---- timeline --------------------------------------------------------------------

@@ -53,7 +53,7 @@ static int add_deals(struct db_batch *b, struct sv id)
 	return db_add(b,
 		"select d.id, d.title, internal.shown_money(d.value, d.currency) as amount,"
 		" internal.stage_name(d.pipeline_id, d.stage) as stage, d.won_at is not null as won,"
-		" internal.person(c.first_name, c.last_name, c.phones[1]) as contact"
+		" internal.person(c.first_name, c.last_name, c.phones[1]) as \"with\""
 		" from deals d left join contacts c on c.organization_id = d.organization_id and c.id = d.contact_id"
 		" where d.company_id = $1::uuid order by d.created_at desc limit 20", DB_S(id));
 }
@@ -68,8 +68,8 @@ static int add_sums(struct db_batch *b, struct sv id)
 		"	where l.organization_id = auth.org() and l.company_id = $1::uuid limit 1000) y) as people,"
 		" (select internal.shown_span(now() - internal.last_activity('company', $1::uuid))) as last_activity"
 		" from (select d.currency, sum(d.value) filter (where d.won_at is not null) as won,"
-		"	count(*) filter (where d.won_at is null and d.lost_at is null) as n,"
-		"	sum(d.value) filter (where d.won_at is null and d.lost_at is null) as open"
+		"	count(*) filter (where internal.is_open(d.pipeline_id, d.stage)) as n,"
+		"	sum(d.value) filter (where internal.is_open(d.pipeline_id, d.stage)) as open"
 		"	from deals d where d.company_id = $1::uuid group by d.currency) x", DB_S(id));
 }
 

@@ -36,7 +36,7 @@ static int add_figures(struct db_batch *b, struct sv id)
 		" from (select internal.last_activity('contact', $1::uuid) as last) x,"
 		" (select sum(y.n)::integer as n, string_agg(internal.shown_money(y.total, y.currency), ' + ' order by y.total desc) as total"
 		"	from (select d.currency, count(*) as n, sum(d.value) as total from deals d"
-		"		where d.organization_id = auth.org() and d.contact_id = $1::uuid and d.won_at is null and d.lost_at is null"
+		"		where d.organization_id = auth.org() and d.contact_id = $1::uuid and internal.is_open(d.pipeline_id, d.stage)"
 		"		group by d.currency) y) d,"
 		" (select count(*) as notes from notes n where n.organization_id = auth.org() and n.contact_id = $1::uuid) k,"
 		" (select count(*) as messages, max(z.at) is not null as talked, max(z.at) as last_contact"
