@@ -66,6 +66,13 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
 	fcgi/app/pages/inbox_post.c \
 	fcgi/app/pages/invitation.c \
+	fcgi/app/pages/lead.c \
+	fcgi/app/pages/lead_convert.c \
+	fcgi/app/pages/lead_form.c \
+	fcgi/app/pages/lead_forms.c \
+	fcgi/app/pages/lead_scoring.c \
+	fcgi/app/pages/leads.c fcgi/app/pages/leads.h \
+	fcgi/app/pages/leads_board.c \
 	fcgi/app/pages/live.c \
 	fcgi/app/pages/login.c \
 	fcgi/app/pages/merge.c \
