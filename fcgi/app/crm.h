@@ -4,7 +4,7 @@
  * - query: SQL composed of literals, with its values as parameters.
  * - list: a page of rows with filters, sort orders and keyset paging.
  * - form: fields as they came, checked, and shown again with their messages.
- * - timeline: what happened to a record.
+ * What a record's page shows beside its own facts is in record.h.
  */
 #ifndef APP_CRM_H
 #define APP_CRM_H
@@ -191,13 +191,5 @@ enum status record_save(const struct record_form *r, struct http_request *rq,
 
 /* The statement that reads the team, with `selected` for the chosen id. */
 int team_add(struct db_batch *b, struct sv chosen);
-
-/* ---- timeline ------------------------------------------------------------ */
-
-/* The statement that reads it; kind is contact, company or deal. */
-int timeline_add(struct db_batch *b, const char *kind, struct sv id, struct sv before);
-/* `timeline` of the page, and timeline_more: where older entries begin. */
-void timeline_show(struct http_request *rq, struct tmpl_value *page, const char *kind,
-		   struct sv id, const struct db_batch *b, int stmt);
 
 #endif

@@ -9,12 +9,14 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/records.c fcgi/app/records.h fcgi/app/records.def \
 	fcgi/app/records_cell.c \
 	fcgi/app/records_state.c fcgi/app/records_state.h \
+	fcgi/app/record.c fcgi/app/record.h fcgi/app/timeline.def \
 	fcgi/app/routes.c fcgi/app/routes.h \
 	fcgi/app/routes/all.def \
 	fcgi/app/routes/home.def \
 	fcgi/app/routes/account.def \
 	fcgi/app/routes/contacts.def \
 	fcgi/app/routes/companies.def \
+	fcgi/app/routes/detail.def \
 	fcgi/app/routes/leads.def \
 	fcgi/app/routes/deals.def \
 	fcgi/app/routes/pipelines.def \
@@ -30,6 +32,7 @@ fcgi_app_kontor_app_SOURCES = \
 fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/access.c \
 	fcgi/app/pages/api_keys.c \
+	fcgi/app/pages/attachments.c \
 	fcgi/app/pages/audit.c \
 	fcgi/app/pages/booking.c \
 	fcgi/app/pages/booking_form.c \

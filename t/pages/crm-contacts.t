@@ -110,7 +110,8 @@ async function change(page, path) {
 		'CON-5 CON-6 CON-52 the edit is stored whole, and updated_at moves');
 	t.ok((await page.textContent('.timeline')).includes('Retail'), 'CON-14 the timeline says what changed');
 	await page.fill('#note', `Called back ${stamp}`);
-	await Promise.all([page.waitForNavigation(), page.click('.note-form button')]);
+	await page.click('.note-form button');
+	await page.waitForSelector(`.timeline-item:not(.is-pending) .note-body:has-text("Called back ${stamp}")`);
 	t.ok((await page.textContent('.timeline')).includes(`Called back ${stamp}`), 'CON-11 a note stands in the timeline');
 }
 
