@@ -284,7 +284,7 @@ as $$
 		from spans s group by s.owner_id),
 	load as (
 		select d.owner_id, count(*) as n, count(*) filter (where d.stage_entered_at < now() - interval '1 day'
-				* coalesce(st.rotting_days, internal.setting_days(auth.org(), 'rotting_days', 7))) as stalled
+				* coalesce(st.rotting_days, (select internal.setting_days(auth.org(), 'rotting_days', 7)))) as stalled
 		from public.deals d
 		left join public.pipeline_stages st on st.organization_id = d.organization_id and st.pipeline_id = d.pipeline_id and st.stage = d.stage
 		where d.organization_id = auth.org() and d.owner_id is not null and d.won_at is null and d.lost_at is null

@@ -17,6 +17,7 @@
 #define ALERT_FOR_MS 1000
 #define DOWN_MS 250      /* between attempts to reach the database */
 #define REAP_MS 5000
+#define TICK_MS 1000
 #define PURGE_MS 600000
 #define PURGE_MAX 2000
 #define STOP_MS 10000    /* for calls under way at the end */
@@ -30,7 +31,7 @@ struct loop {
 	bool notified; /* a writer woke us */
 	bool asleep;   /* our row stands in job.sleepers, so writers notify */
 	bool down;     /* the database is out of reach */
-	int64_t next_turn, next_reap, next_purge; /* ms of the monotonic clock */
+	int64_t next_turn, next_reap, next_purge, next_tick; /* ms of the monotonic clock */
 	int64_t last_busy;
 };
 
@@ -156,6 +157,16 @@ static void purge(struct loop *l)
 	l->next_purge = now_ms() + (n >= PURGE_MAX ? IDLE_MS : PURGE_MS);
 }
 
+/* What is done again and again, whoever asks for nothing (job.timers). */
+static void tick(struct loop *l)
+{
+	struct db_batch *b = batch(l);
+
+	l->next_tick = now_ms() + TICK_MS;
+	db_add(b, "select job.tick()");
+	run(l, b);
+}
+
 static void work(struct loop *l)
 {
 	int64_t now = now_ms();
@@ -173,6 +184,8 @@ static void work(struct loop *l)
 		reap(l);
 	if (!l->down && now >= l->next_purge)
 		purge(l);
+	if (!l->down && now >= l->next_tick)
+		tick(l);
 	/* When it was down, this turn is the attempt to reach it again. */
 	if ((l->busy || l->notified || now >= l->next_turn) && !turn(l))
 		return;

@@ -75,6 +75,16 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/settings.c \
 	fcgi/app/pages/settings_channels.c \
 	fcgi/app/pages/signup.c \
+	fcgi/app/pages/task.c \
+	fcgi/app/pages/task_change.c \
+	fcgi/app/pages/task_form.c \
+	fcgi/app/pages/task_words.c \
+	fcgi/app/pages/tasks.c fcgi/app/pages/tasks.h \
+	fcgi/app/pages/tasks_board.c \
+	fcgi/app/pages/tasks_calendar.c \
+	fcgi/app/pages/tasks_day.c \
+	fcgi/app/pages/tasks_figures.c \
+	fcgi/app/pages/tasks_list.c \
 	fcgi/app/pages/team.c \
 	fcgi/app/pages/team_hours.c \
 	fcgi/app/pages/team_member.c \
