@@ -3,9 +3,11 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/account.c fcgi/app/account.h \
 	fcgi/app/crm.c fcgi/app/crm.h \
 	fcgi/app/form.c \
+	fcgi/app/version.c \
 	fcgi/app/list.c \
 	fcgi/app/main.c \
 	fcgi/app/quotes.h \
+	fcgi/app/recent.c fcgi/app/recent.h \
 	fcgi/app/records.c fcgi/app/records.h fcgi/app/records.def \
 	fcgi/app/records_cell.c \
 	fcgi/app/records_state.c fcgi/app/records_state.h \
@@ -60,6 +62,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/live.c \
 	fcgi/app/pages/login.c \
 	fcgi/app/pages/notes.c \
+	fcgi/app/pages/notifications.c \
 	fcgi/app/pages/onboarding.c \
 	fcgi/app/pages/organization.c \
 	fcgi/app/pages/pipelines.c \
@@ -71,6 +74,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/reset.c \
 	fcgi/app/pages/scheduling.c \
 	fcgi/app/pages/scheduling_form.c \
+	fcgi/app/pages/search.c \
 	fcgi/app/pages/security.c \
 	fcgi/app/pages/settings.c \
 	fcgi/app/pages/settings_channels.c \
