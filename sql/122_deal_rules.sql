@@ -13,7 +13,8 @@ language sql stable
 as $$
 	select coalesce(case when field like 'custom\_fields.%' then (select d.label from public.custom_field_definitions d
 			where d.organization_id = org and d.entity = 'deal' and d.key = substr(field, 15)) end,
-		internal.timeline_label(replace(replace(field, 'custom_fields.', ''), '_id', '')))
+		(select upper(left(w, 1)) || substr(w, 2) from (select replace(replace(replace(
+			replace(field, 'custom_fields.', ''), '_id', ''), 'expected_', ''), '_', ' ') as w) x))
 $$;
 
 -- Filled: not null, not empty; a checkbox is ticked, an amount is not zero.
