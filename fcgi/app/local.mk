@@ -9,7 +9,11 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/quotes.h \
 	fcgi/app/recent.c fcgi/app/recent.h \
 	fcgi/app/records.c fcgi/app/records.h fcgi/app/records.def \
+	fcgi/app/records_bulk.c \
 	fcgi/app/records_cell.c \
+	fcgi/app/records_edit.c \
+	fcgi/app/records_export.c \
+	fcgi/app/records_forms.c \
 	fcgi/app/records_state.c fcgi/app/records_state.h \
 	fcgi/app/record.c fcgi/app/record.h fcgi/app/timeline.def \
 	fcgi/app/routes.c fcgi/app/routes.h \
@@ -22,6 +26,7 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/routes/leads.def \
 	fcgi/app/routes/deals.def \
 	fcgi/app/routes/pipelines.def \
+	fcgi/app/routes/records.def \
 	fcgi/app/routes/tasks.def \
 	fcgi/app/routes/imports.def \
 	fcgi/app/routes/inbox.def \
