@@ -456,29 +456,6 @@ create trigger events after insert or update or delete on public.task_checklist_
 create trigger events after insert or delete on public.task_dependencies
 	for each row execute function internal.task_part_events();
 
--- ---- notes on a task (TSK-13) -----------------------------------------------------------------------
-
-alter table public.notes add column task_id uuid,
-	add constraint notes_task_id_fkey foreign key (organization_id, task_id)
-		references public.tasks (organization_id, id) on delete cascade;
-create index notes_task_idx on public.notes (organization_id, task_id, created_at desc) where task_id is not null;
-create function internal.task_note_events() returns trigger
-language plpgsql security definer set search_path = ''
-as $$
-begin
-	perform internal.emit(new.organization_id, 'note.created', 'task', new.task_id, to_jsonb(new));
-	return null;
-end
-$$;
-create trigger events_task after insert on public.notes
-	for each row when (new.task_id is not null) execute function internal.task_note_events();
-drop trigger events_insert on public.notes;
-create trigger events_insert after insert on public.notes
-	for each row when (new.task_id is null) execute function internal.note_events();
--- Beside `visible`, which asks for the other records (sql/085).
-create policy visible_task on public.notes as restrictive to authenticated
-	using (task_id is null or (select auth.sees_all('tasks')) or auth.sees('task', task_id));
-
 -- ---- progress of a project (GAT-39) --------------------------------------------------------------------
 
 create function internal.project_progress(org uuid, project uuid) returns void

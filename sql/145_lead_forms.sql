@@ -19,7 +19,7 @@ create table public.lead_forms (
 	territory text check (length(territory) <= 100),
 	tags text[] not null default '{}' check (internal.each_at_most(tags, 50)),
 	thank_you text check (length(thank_you) <= 2000),
-	redirect_url text check (redirect_url ~* '^https?://[^\s/]+\S*$'),
+	redirect_url text check (length(redirect_url) <= 2000 and redirect_url ~* '^https?://[a-z0-9.-]+(:[0-9]+)?([/?#]\S*)?$'),
 	allowed_origins text[] not null default '{}',
 	language text not null default 'en' check (language in ('en', 'ar')),
 	is_active boolean not null default true,
@@ -70,7 +70,7 @@ begin
 			hint = 'Without one nobody can answer', column = 'fields';
 	end if;
 	select array_agg(distinct o.origin) into new.allowed_origins from (
-		select lower(substring(trim(x) from '^(https?://[^/\s?#]+)')) as origin from unnest(new.allowed_origins) x) o;
+		select substring(lower(trim(x)) from '^(https?://[a-z0-9.-]+(?::[0-9]+)?)(?:/|$)') as origin from unnest(new.allowed_origins) x) o;
 	if array_position(new.allowed_origins, null) is not null then
 		raise exception using errcode = 'KT400', message = 'A site is written with its scheme', column = 'allowed_origins',
 			hint = 'https://www.example.com';
@@ -130,7 +130,7 @@ end $$;
 -- One row with everything that the page needs; none: there is no such form.
 create function public.public_lead_form(form_token text)
 	returns table (id uuid, name text, title text, intro text, fields jsonb, button text, consent text, thank_you text,
-		redirect_url text, allowed_origins text[], language text, organization_name text)
+		redirect_url text, redirect_origin text, allowed_origins text[], language text, organization_name text)
 language sql stable security definer set search_path = ''
 as $$
 	select f.id, f.name, coalesce(nullif(trim(f.title), ''), f.name), f.intro,
@@ -141,7 +141,8 @@ as $$
 			left join public.custom_field_definitions d on d.organization_id = f.organization_id and d.entity = 'lead'
 				and 'cf.' || d.key = x ->> 'key' and not d.is_hidden
 			where x ->> 'key' not like 'cf.%' or d.id is not null),
-		f.button, nullif(trim(f.consent), ''), f.thank_you, f.redirect_url, f.allowed_origins, f.language, o.name
+		f.button, nullif(trim(f.consent), ''), f.thank_you, f.redirect_url,
+		substring(lower(f.redirect_url) from '^(https?://[a-z0-9.-]+(?::[0-9]+)?)(?:/|$|[?#])'), f.allowed_origins, f.language, o.name
 	from public.lead_forms f join public.organizations o on o.id = f.organization_id
 	where f.token = form_token and f.is_active and internal.on_site(f.organization_id)
 $$;

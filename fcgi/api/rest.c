@@ -23,6 +23,7 @@ static const struct rest_options options = {
 	.role = "authenticated",
 	.max_rows = 1000, /* API-43 */
 	.scope_column = "organization_id",
+	.versions = true,
 	.bare = bare,
 	.seal = seal,
 	.base_path = "/rest/v1",

@@ -4,7 +4,7 @@
  * - query: SQL composed of literals, with its values as parameters.
  * - list: a page of rows with filters, sort orders and keyset paging.
  * - form: fields as they came, checked, and shown again with their messages.
- * - timeline: what happened to a record.
+ * What a record's page shows beside its own facts is in record.h.
  */
 #ifndef APP_CRM_H
 #define APP_CRM_H
@@ -17,7 +17,7 @@ void must_exist(struct db_batch *b, const char *table, struct sv id);
 
 /* ---- query ----------------------------------------------------------- */
 
-#define QUERY_VALUES 40
+#define QUERY_VALUES 80
 
 struct query {
 	struct arena *arena;
@@ -123,6 +123,7 @@ struct form {
 	struct tmpl_value *values; /* `form` of the page */
 	struct tmpl_value *errors; /* `errors` of the page: field to message */
 	struct sv custom;          /* what form_custom read */
+	struct tmpl_value *clash;  /* `clash` of the page: what others changed meanwhile */
 	int wrong;
 };
 
@@ -159,6 +160,29 @@ bool form_refused(struct form *f, const struct db_batch *b, const struct err *e)
 /* Page values `form` and `errors`, status 422. */
 void form_show(const struct form *f, struct tmpl_value *page, struct http_response *rs);
 
+/* ---- two who change the same record ---------------------------------------- */
+
+/*
+ * A form of a record that is changed carries `version`, the record's updated_at
+ * (app/form_problem writes the field, from page value record.updated_at).
+ * record_save holds the record at it; when others changed the record since, the
+ * form comes back with app/form_problem asking per field whose value stays. kind
+ * is contact, company, deal, task or lead (internal.record_table).
+ *
+ * What saves in another way does the same by itself: version_hold before its
+ * statements; the batch then ends with ST_CHANGED, and version_clash reads what
+ * to ask. version_hold_field is for a single field (a cell): only a change of
+ * that one counts.
+ */
+void version_hold(struct db_batch *b, const char *kind, struct sv id, struct sv version,
+		  struct sv keep);
+void version_hold_field(struct db_batch *b, const char *kind, struct sv id, struct sv version,
+			struct sv field);
+/* Fields whose stored value was chosen, as a JSON array. */
+struct sv version_kept(struct form *f);
+/* Reads f->clash and the version that the next attempt is about. */
+enum status version_clash(struct form *f, const char *kind, struct sv id, struct err *e) WARN_UNUSED;
+
 /* ---- ids and answers ----------------------------------------------------- */
 
 /* The parameter :id of the route; ST_NOT_FOUND when it is no id. */
@@ -191,13 +215,5 @@ enum status record_save(const struct record_form *r, struct http_request *rq,
 
 /* The statement that reads the team, with `selected` for the chosen id. */
 int team_add(struct db_batch *b, struct sv chosen);
-
-/* ---- timeline ------------------------------------------------------------ */
-
-/* The statement that reads it; kind is contact, company or deal. */
-int timeline_add(struct db_batch *b, const char *kind, struct sv id, struct sv before);
-/* `timeline` of the page, and timeline_more: where older entries begin. */
-void timeline_show(struct http_request *rq, struct tmpl_value *page, const char *kind,
-		   struct sv id, const struct db_batch *b, int stmt);
 
 #endif

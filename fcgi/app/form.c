@@ -372,7 +372,9 @@ void form_show(const struct form *f, struct tmpl_value *page, struct http_respon
 {
 	tmpl_set(page, "form", f->values);
 	tmpl_set(page, "errors", f->errors);
-	rs->status = 422;
+	if (f->clash)
+		tmpl_set(page, "clash", f->clash);
+	rs->status = f->clash ? 409 : 422;
 }
 
 /* ---- a record's form ----------------------------------------------------- */
@@ -385,11 +387,14 @@ static enum status save_record(const struct record_form *r, struct http_request 
 	int saved;
 
 	form_init(&f, rq);
+	if (!make && form_text(&f, "version").n)
+		version_hold(b, r->what, id, http_form(rq, "version"), version_kept(&f));
 	saved = r->add_save(&f, b, id, make);
 	if (f.wrong)
 		return r->show(rq, rs, make ? SV_NONE : id, &f, e);
 	if (db_run(b, e)) {
-		if (!form_refused(&f, b, e))
+		if (e->status == ST_CHANGED ? version_clash(&f, r->what, id, e) :
+					      !form_refused(&f, b, e))
 			return e->status;
 		return r->show(rq, rs, make ? SV_NONE : id, &f, e);
 	}

@@ -3,15 +3,22 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/account.c fcgi/app/account.h \
 	fcgi/app/crm.c fcgi/app/crm.h \
 	fcgi/app/form.c \
+	fcgi/app/version.c \
 	fcgi/app/list.c \
 	fcgi/app/main.c \
 	fcgi/app/quotes.h \
+	fcgi/app/recent.c fcgi/app/recent.h \
+	fcgi/app/records.c fcgi/app/records.h fcgi/app/records.def \
+	fcgi/app/records_cell.c \
+	fcgi/app/records_state.c fcgi/app/records_state.h \
+	fcgi/app/record.c fcgi/app/record.h fcgi/app/timeline.def \
 	fcgi/app/routes.c fcgi/app/routes.h \
 	fcgi/app/routes/all.def \
 	fcgi/app/routes/home.def \
 	fcgi/app/routes/account.def \
 	fcgi/app/routes/contacts.def \
 	fcgi/app/routes/companies.def \
+	fcgi/app/routes/detail.def \
 	fcgi/app/routes/leads.def \
 	fcgi/app/routes/deals.def \
 	fcgi/app/routes/pipelines.def \
@@ -27,6 +34,7 @@ fcgi_app_kontor_app_SOURCES = \
 fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/access.c \
 	fcgi/app/pages/api_keys.c \
+	fcgi/app/pages/attachments.c \
 	fcgi/app/pages/audit.c \
 	fcgi/app/pages/booking.c \
 	fcgi/app/pages/booking_form.c \
@@ -42,6 +50,9 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/deal_form.c \
 	fcgi/app/pages/deal_move.c \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
+	fcgi/app/pages/deals_board.c \
+	fcgi/app/pages/deals_filter.c \
+	fcgi/app/pages/deals_quick.c \
 	fcgi/app/pages/files.c \
 	fcgi/app/pages/history.c \
 	fcgi/app/pages/home.c \
@@ -51,6 +62,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/live.c \
 	fcgi/app/pages/login.c \
 	fcgi/app/pages/notes.c \
+	fcgi/app/pages/notifications.c \
 	fcgi/app/pages/onboarding.c \
 	fcgi/app/pages/organization.c \
 	fcgi/app/pages/pipelines.c \
@@ -62,6 +74,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/reset.c \
 	fcgi/app/pages/scheduling.c \
 	fcgi/app/pages/scheduling_form.c \
+	fcgi/app/pages/search.c \
 	fcgi/app/pages/security.c \
 	fcgi/app/pages/settings.c \
 	fcgi/app/pages/settings_channels.c \

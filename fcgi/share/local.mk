@@ -1,5 +1,7 @@
 pkglibexec_PROGRAMS += fcgi/share/kontor-share
 fcgi_share_kontor_share_SOURCES = \
+	fcgi/share/lead_form.c \
 	fcgi/share/main.c \
 	fcgi/share/quote.c \
-	fcgi/share/routes.h
+	fcgi/share/routes.h \
+	fcgi/share/track.c

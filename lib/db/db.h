@@ -177,6 +177,8 @@ struct sv db_named(const struct db_batch *b, int stmt, size_t row, const char *n
 void db_json_value(struct buf *out, const struct db_batch *b, int stmt, size_t row, size_t col);
 /* {"col":value,...} for one row; [{...},...] for all. */
 void db_json_row(struct buf *out, const struct db_batch *b, int stmt, size_t row);
+/* The same of its first n columns. */
+void db_json_cells(struct buf *out, const struct db_batch *b, int stmt, size_t row, size_t n);
 void db_json_rows(struct buf *out, const struct db_batch *b, int stmt);
 
 /* ---- notifications and bulk, for the worker ------------------------- */

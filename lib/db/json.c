@@ -207,7 +207,11 @@ void db_json_value(struct buf *out, const struct db_batch *b, int stmt, size_t r
 
 void db_json_row(struct buf *out, const struct db_batch *b, int stmt, size_t row)
 {
-	size_t n = db_cols(b, stmt);
+	db_json_cells(out, b, stmt, row, db_cols(b, stmt));
+}
+
+void db_json_cells(struct buf *out, const struct db_batch *b, int stmt, size_t row, size_t n)
+{
 	const struct column *c = columns(b, stmt);
 	const PGresult *r = b->statements[b->first + (size_t)stmt].result;
 

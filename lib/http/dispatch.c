@@ -117,7 +117,7 @@ static enum status answer_options(const struct http_table *t, struct http_reques
 		http_set_header(rs, "Access-Control-Allow-Methods", text);
 		http_set_header(rs, "Access-Control-Allow-Headers",
 				wanted.n ? wanted :
-					   SV("authorization, apikey, x-api-key, content-type, idempotency-key"));
+					   SV("authorization, apikey, x-api-key, content-type, idempotency-key, if-match"));
 		http_set_header(rs, "Access-Control-Max-Age", SV("86400"));
 	}
 	return ST_OK;

@@ -73,6 +73,14 @@ enum status answer_not_single(const struct rest_options *o, struct sv details, s
 	return e->status;
 }
 
+enum status answer_changed(struct err *e)
+{
+	*e = (struct err){ .status = ST_CHANGED, .code = SV("PRECONDITION_FAILED") };
+	e->message = SV("This was changed since you read it, or is no longer there");
+	e->hint = SV("Read it again, see what changed, and send your change with the new ETag in If-Match");
+	return e->status;
+}
+
 static void write_list(struct buf *out, const struct db_batch *b, int stmt)
 {
 	buf_addc(out, '[');
@@ -84,10 +92,24 @@ static void write_list(struct buf *out, const struct db_batch *b, int stmt)
 	buf_addc(out, ']');
 }
 
+/* All columns but the last; there is a row at most. */
+static void write_versioned(const struct rest_plan *p, const struct db_batch *b, int stmt,
+			    struct buf *out)
+{
+	if (p->shape == REST_ARRAY)
+		buf_addc(out, '[');
+	if (db_rows(b, stmt))
+		db_json_cells(out, b, stmt, 0, db_cols(b, stmt) - 1);
+	if (p->shape == REST_ARRAY)
+		buf_addc(out, ']');
+}
+
 static void write_json(const struct rest_plan *p, const struct db_batch *b, int stmt,
 		       struct buf *out)
 {
-	if (p->shape == REST_ARRAY)
+	if (p->versioned)
+		write_versioned(p, b, stmt, out);
+	else if (p->shape == REST_ARRAY)
 		db_json_rows(out, b, stmt);
 	else if (p->shape == REST_LIST)
 		write_list(out, b, stmt);
@@ -178,6 +200,22 @@ static void location(const struct rest_plan *p, const struct db_batch *b, int st
 	http_set_header(rs, "Location", arena_sv(db_arena(b), buf_sv(&at)));
 }
 
+static void etag(const struct rest_plan *p, const struct db_batch *b, const struct asked *q,
+		 int64_t rows, struct http_response *rs)
+{
+	struct sv version = SV_NONE;
+
+	if (rows != 1)
+		return;
+	if (p->versioned)
+		version = db_get(b, q->main, 0, db_cols(b, q->main) - 1);
+	else if (q->version >= 0)
+		version = db_get(b, q->version, 0, 0);
+	if (version.n)
+		http_set_header(rs, "ETag",
+				sv_from(arena_printf(db_arena(b), "\"%.*s\"", SV_ARG(version))));
+}
+
 /* What an upsert did: rows were added, or all were there before. */
 static int written(const struct rest_plan *p, const struct db_batch *b, const struct asked *q)
 {
@@ -231,6 +269,8 @@ enum status answer_write(const struct rest_plan *p, const struct rest_options *o
 {
 	int64_t rows = rows_of(p, b, q);
 
+	if (p->bound && !rows)
+		return answer_changed(e);
 	if (p->shape == REST_OBJECT && p->answer == REST_ROWS && p->media.form == REST_JSON &&
 	    !p->media.explain && !p->single && rows != 1)
 		return answer_not_single(o, sv_from(arena_printf(db_arena(b),
@@ -247,6 +287,7 @@ enum status answer_write(const struct rest_plan *p, const struct rest_options *o
 		return e->status;
 	if (!p->call && p->method & (HTTP_POST | HTTP_PUT))
 		rs->status = written(p, b, q);
+	etag(p, b, q, rows, rs);
 	if (p->answer == REST_HEADERS)
 		location(p, b, q->main, rs);
 	if (p->answer == REST_ROWS)

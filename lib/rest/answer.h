@@ -10,7 +10,7 @@
 
 /* What rest_handle asked of the database; -1: not asked for. */
 struct asked {
-	int main, count, estimate, inserted;
+	int main, count, estimate, inserted, version;
 	int before, settings; /* response settings, before main and after it */
 };
 
@@ -21,6 +21,9 @@ enum status answer_write(const struct rest_plan *p, const struct rest_options *o
 			 struct http_response *rs, struct err *e) WARN_UNUSED;
 /* PGRST116: not one row. */
 enum status answer_not_single(const struct rest_options *o, struct sv details, struct err *e);
+
+/* ST_CHANGED: no row of that version. */
+enum status answer_changed(struct err *e);
 
 /* Of how many rows these are a part; < 0: nobody counted. */
 int64_t answer_total(const struct rest_plan *p, const struct db_batch *b, const struct asked *q);

@@ -64,13 +64,17 @@ enum status compile_read(struct tree *t, struct rest_plan *plan)
 {
 	struct level *l = t->root;
 	struct sql q;
+	bool any;
 
 	sql_begin(&q, plan, t->arena, t->pass++);
 	q.max_rows = t->options->max_rows;
 	plan->limit = bounded(t, l->limit);
 	plan->offset = l->offset;
 	buf_lit(&q.text, "select ");
-	sql_items(&q, l);
+	any = sql_items(&q, l);
+	plan->versioned = version_wanted(t, plan);
+	if (plan->versioned)
+		version_select(&q, !any);
 	sql_from(&q, l);
 	sql_joins(&q, l);
 	sql_where(&q, l);

@@ -100,6 +100,7 @@ enum status info_root(const struct rest_schema *s, const struct rest_options *o,
 	if (bind_schema(&t) || media_openapi(&t))
 		return e->status;
 	asked = openapi_ask(b, t.schema_name, o->openapi == REST_OPENAPI_ALL);
+	asked.versions = o->versions;
 	if (in->flags & REST_ROLLBACK)
 		db_rollback(b);
 	if (db_run(b, e))

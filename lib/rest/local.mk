@@ -27,6 +27,7 @@ lib_libkontor_a_SOURCES += \
 	lib/rest/sql.c \
 	lib/rest/stream.c lib/rest/stream.h \
 	lib/rest/text.c \
+	lib/rest/version.c \
 	lib/rest/tree.h \
 	lib/rest/where.c \
 	lib/rest/write.c

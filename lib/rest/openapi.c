@@ -274,10 +274,19 @@ static void put_parameters(json_t *o, json_t *list, const char *const *names, st
 	json_object_set_new(o, "parameters", all);
 }
 
+/* 412: the row is another one by now. */
+static void put_changed(const struct writer *w, json_t *o)
+{
+	if (w->o->versions)
+		json_object_set_new(json_object_get(o, "responses"), "412",
+				    json_pack("{s:s}", "description", "Changed since it was read"));
+}
+
 static void put_path(struct writer *w, struct sv name, struct sv comment, bool writable,
 		     json_t *filters)
 {
 	const char *body = arena_printf(w->a, "body.%.*s", SV_ARG(name));
+	const char *match = w->o->versions ? "ifMatch" : NULL;
 	json_t *path = json_object(), *get = operation(name, comment, "206", "Partial Content"), *o;
 
 	put_parameters(get, filters,
@@ -287,6 +296,10 @@ static void put_path(struct writer *w, struct sv name, struct sv comment, bool w
 	json_object_set_new(json_object_get(get, "responses"), "200",
 			    json_pack("{s:s, s:{s:s, s:o}}", "description", "OK", "schema", "type",
 				      "array", "items", ref("definitions", name, w->a)));
+	if (w->o->versions)
+		json_object_set_new(json_object_get(json_object_get(get, "responses"), "200"), "headers",
+				    json_pack("{s:{s:s, s:s}}", "ETag", "type", "string", "description",
+					      "The version of the row, when it is asked for by its primary key"));
 	json_object_set_new(path, "get", get);
 	if (writable) {
 		o = operation(name, comment, "201", "Created");
@@ -294,10 +307,12 @@ static void put_path(struct writer *w, struct sv name, struct sv comment, bool w
 			       w->a);
 		json_object_set_new(path, "post", o);
 		o = operation(name, comment, "204", "No Content");
-		put_parameters(o, filters, (const char *[]){ body, "preferReturn", NULL }, w->a);
+		put_parameters(o, filters, (const char *[]){ body, "preferReturn", match, NULL }, w->a);
+		put_changed(w, o);
 		json_object_set_new(path, "patch", o);
 		o = operation(name, comment, "204", "No Content");
-		put_parameters(o, filters, (const char *[]){ "preferReturn", NULL }, w->a);
+		put_parameters(o, filters, (const char *[]){ "preferReturn", match, NULL }, w->a);
+		put_changed(w, o);
 		json_object_set_new(path, "delete", o);
 	}
 	json_object_set_new(w->parameters, body,
@@ -483,6 +498,11 @@ void openapi_write(const struct openapi *o, const struct db_batch *b,
 			    "200", "description", "OK");
 	w.definitions = json_object();
 	w.parameters = json_loads(common, 0, NULL);
+	if (o->versions)
+		json_object_set_new(w.parameters, "ifMatch",
+				    json_pack("{s:s, s:s, s:b, s:s, s:s}", "name", "If-Match", "description",
+					      "Only this version of the row, by its ETag", "required", 0, "in",
+					      "header", "type", "string"));
 	for (size_t row = 0; row < db_rows(b, o->columns);)
 		row = add_table(&w, row);
 	for (size_t row = 0; row < db_rows(b, o->functions);)

@@ -11,6 +11,7 @@
 struct openapi {
 	struct sv schema;
 	int title, columns, functions;
+	bool versions; /* ETag and If-Match count; openapi_ask leaves it out */
 };
 
 /* Ask for a schema's relations and functions: those that the caller may use,

@@ -312,6 +312,6 @@ enum status refuse(const struct rest_plan *p, const struct rest_input *in,
 	if (sv_eq(state, SV("PGRST")))
 		return raised_answer(b, rs, e);
 	if (p->checked && unexpected_rows(o, b, e))
-		return e->status;
+		return p->bound ? answer_changed(e) : e->status;
 	return o->strict ? as_it_is(in, b, e) : in_words(p, in, b, e);
 }

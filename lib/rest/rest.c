@@ -130,6 +130,7 @@ static struct rest_input input(const struct rest_call *call, struct http_request
 		.prefer = http_header(rq, "Prefer"),
 		.range = range(rq),
 		.profile = profile(rq),
+		.if_match = http_header(rq, "If-Match"),
 	};
 }
 
@@ -210,7 +211,8 @@ static void ask_all(const struct rest *r, const struct rest_plan *p, bool stream
 		    struct db_batch *b, struct asked *q)
 {
 	*q = (struct asked){
-		.count = -1, .estimate = -1, .inserted = -1, .before = -1, .settings = -1
+		.count = -1, .estimate = -1, .inserted = -1, .version = -1, .before = -1,
+		.settings = -1
 	};
 	if (p->read_only || (r->options->read_only && p->method == HTTP_GET))
 		db_add(b, "select set_config('transaction_read_only', 'on', true)");
@@ -224,6 +226,7 @@ static void ask_all(const struct rest *r, const struct rest_plan *p, bool stream
 	if (!streams || p->call)
 		ask_counts(p, b, q);
 	q->inserted = ask(b, &p->inserted);
+	q->version = ask(b, &p->version);
 	if (r->options->response_settings)
 		q->settings = settings_ask(b);
 }

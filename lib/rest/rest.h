@@ -65,6 +65,9 @@ struct rest_options {
 	/* The column that says whose a row is, where a table has it: completes
 	 * on_conflict and the id of the path form; REST_PROXY sets it. */
 	const char *scope_column;
+	/* A row that is asked for by its primary key has an ETag, and If-Match
+	 * holds for changes of such a row. */
+	bool versions;
 	/* Parameters that are filters by equality though they have no operator. */
 	const char *const *bare; /* ends with NULL */
 	bool tx_override; /* Prefer: tx=commit and tx=rollback count */
@@ -115,7 +118,7 @@ struct rest_input {
 	struct sv target;
 	unsigned flags;
 	const struct http_pairs *query;
-	struct sv body, content_type, accept, prefer, range, profile;
+	struct sv body, content_type, accept, prefer, range, profile, if_match;
 };
 
 /* How an answer's rows go out. */
@@ -161,6 +164,7 @@ struct rest_plan {
 	 * Without sql.n they were not asked for. */
 	struct rest_statement main, count, estimate;
 	int64_t count_limit; /* of count: more were not counted; 0 = none */
+	struct rest_statement version;         /* of what was written; or none */
 	struct rest_statement inserted;        /* how many rows an upsert added; or none */
 	struct rest_media media;
 	enum rest_shape shape;
@@ -170,6 +174,8 @@ struct rest_plan {
 	bool single;           /* the function gives exactly one value or row */
 	bool counted;          /* Prefer: count=... */
 	bool read_only;        /* the transaction must not write */
+	bool versioned;        /* the last column of main is the row's version */
+	bool bound;            /* to a version: without a row, it has another one */
 	bool checked;          /* main refuses a wrong number of rows; see sql_expect */
 	struct sv timezone;    /* to be set before main, or empty */
 	struct sv applied;     /* Preference-Applied */

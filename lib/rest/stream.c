@@ -6,7 +6,7 @@
 
 bool stream_wanted(const struct rest_plan *p, const struct http_response *rs, bool head)
 {
-	if (p->answer != REST_ROWS || p->media.explain || p->media.form == REST_RAW || p->single ||
+	if (p->answer != REST_ROWS || p->versioned || p->media.explain || p->media.form == REST_RAW || p->single ||
 	    (p->shape != REST_ARRAY && p->shape != REST_LIST))
 		return false;
 	/* A write may still fail when all its rows have been told. */

@@ -325,6 +325,17 @@ void sql_where(struct sql *q, struct level *l);
  * they do not, the statement fails and its message holds "code:number". */
 void sql_expect(struct sql *q, const char *code, const char *test);
 
+/* ---- version.c: ETag and If-Match ------------------------------------------- */
+
+/* Whether the answer is to have the version of its row. */
+bool version_wanted(const struct tree *t, const struct rest_plan *plan);
+/* ",t0.xmin::text": behind what is selected. */
+void version_select(struct sql *q, bool first);
+/* If-Match, as a condition on t0 behind others; 400 where no row is named. */
+enum status version_condition(struct tree *t, struct rest_plan *plan, struct sql *q);
+/* The statement that tells the version of what was written. */
+void version_written(const struct tree *t, struct rest_plan *plan);
+
 /* ---- the statements ------------------------------------------------------ */
 
 enum status compile_read(struct tree *t, struct rest_plan *plan);

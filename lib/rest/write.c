@@ -368,6 +368,12 @@ static void read_written(struct tree *t, struct rest_plan *plan, struct sql *q)
 	sql_tail(q, t->root, -1, 0);
 }
 
+static enum status give_up(struct tree *t, struct sql *q)
+{
+	buf_release(&q->text);
+	return t->e->status;
+}
+
 static void end_write(struct tree *t, struct rest_plan *plan, struct sql *q)
 {
 	const struct rest_table *table = t->root->table;
@@ -385,6 +391,7 @@ static void end_write(struct tree *t, struct rest_plan *plan, struct sql *q)
 		add_names(q, table->primary, table->nprimary, "t0.");
 	}
 	plan->main = sql_end(q);
+	version_written(t, plan);
 }
 
 /* ---- insert ---------------------------------------------------------------------- */
@@ -563,6 +570,18 @@ static enum status not_one_row(struct tree *t)
 	return t->e->status;
 }
 
+/* With If-Match nothing is made anew. */
+static void is_there(struct tree *t, struct sql *q)
+{
+	buf_addf(&q->text, " and exists(select from %.*s k where true",
+		 SV_ARG(t->root->table->quoted));
+	for (struct condition *k = t->root->conditions; k; k = k->next) {
+		buf_addf(&q->text, " and k.%.*s=", SV_ARG(k->field.column->quoted));
+		sql_param(q, k->value);
+	}
+	buf_addc(&q->text, ')');
+}
+
 enum status compile_put(struct tree *t, struct rest_plan *plan)
 {
 	struct rows r, keys;
@@ -576,7 +595,11 @@ enum status compile_put(struct tree *t, struct rest_plan *plan)
 	add_insert(t, &q, &r);
 	buf_addf(&q.text, " where %s", count_up);
 	same_key(t, &q, &r);
+	if (t->options->versions && t->in->if_match.n)
+		is_there(t, &q);
 	on_conflict(&q, &r, &keys, true);
+	if (version_condition(t, plan, &q))
+		return give_up(t, &q);
 	ask_inserted(plan);
 	end_write(t, plan, &q);
 	return ST_OK;
@@ -649,6 +672,8 @@ enum status compile_update(struct tree *t, struct rest_plan *plan)
 	}
 	add_source(t, &q, &r);
 	add_conditions(t, &q);
+	if (version_condition(t, plan, &q))
+		return give_up(t, &q);
 	end_write(t, plan, &q);
 	return ST_OK;
 }
@@ -663,6 +688,8 @@ enum status compile_delete(struct tree *t, struct rest_plan *plan)
 	buf_lit(&q.text, "delete");
 	sql_from(&q, t->root);
 	add_conditions(t, &q);
+	if (version_condition(t, plan, &q))
+		return give_up(t, &q);
 	end_write(t, plan, &q);
 	return ST_OK;
 }

@@ -67,6 +67,8 @@ void web_bind_site(struct http_request *rq, struct db_batch *b);
  * whose reader has chosen another one meanwhile is asked for again.
  */
 const struct tr_language *web_language(struct http_request *rq);
+/* A page whose language is not its reader's choice: a public form has one of its own. */
+void web_speak(struct http_request *rq, struct sv code);
 void web_remember_language(struct http_request *rq, struct http_response *rs, struct sv code);
 
 /* A text that was made elsewhere (a refusal of the database, a table's label), in that

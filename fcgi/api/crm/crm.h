@@ -31,7 +31,10 @@ void crm_reads(struct crm_sql *q);
 enum status crm_filters(struct crm_sql *q, struct http_request *rq, struct err *e) WARN_UNUSED;
 enum status crm_insert(struct crm_sql *q, json_t *body, struct err *e) WARN_UNUSED;
 /* `id` is a uuid. */
-enum status crm_update(struct crm_sql *q, struct sv id, json_t *body, struct err *e) WARN_UNUSED;
+enum status crm_update(struct crm_sql *q, struct sv id, json_t *body, struct sv if_match,
+		       struct err *e) WARN_UNUSED;
+/* " and ..." for If-Match; nothing when it is absent or "*". */
+void crm_if_match(struct crm_sql *q, struct sv tags);
 /* The uuid of an id as it was sent; SV_NONE when it cannot be one. */
 struct sv crm_id(struct arena *a, const char *prefix, struct sv sent);
 

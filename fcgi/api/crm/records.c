@@ -172,17 +172,47 @@ static enum status list(struct http_request *rq, struct http_response *rs,
 	return ST_OK;
 }
 
-/* A statement that comes to one record, and the answer with it. */
+/* With If-Match, why no row was written: whether there is one at all. */
+static int still_there(struct http_request *rq, struct db_batch *b, const struct crm_entity *of,
+		       struct sv id)
+{
+	struct crm_sql q = { .arena = rq->arena, .of = of };
+	int stmt;
+
+	if (!http_header(rq, "If-Match").n || !id.n)
+		return -1;
+	buf_addf(&q.text, "select from %s t where t.id =", of->table);
+	crm_param(&q, DB_S(id));
+	stmt = db_add_composed(b, buf_sv(&q.text), q.n, q.params);
+	buf_release(&q.text);
+	return stmt;
+}
+
+static enum status none_written(struct http_request *rq, const struct db_batch *b,
+				const struct crm_entity *of, int there, struct err *e)
+{
+	if (there < 0 || !db_rows(b, there))
+		return not_found(rq, of, e);
+	err_set(e, rq->arena, ST_CHANGED, "This %s was changed since you read it", of->one);
+	e->hint = SV("Read it again, see what changed, and send your change with the new ETag in If-Match");
+	return e->status;
+}
+
+/* A statement that comes to one record and its version, and the answer with it. */
 static enum status answer_one(struct http_request *rq, struct http_response *rs, struct crm_sql *q,
-			      int status, struct err *e)
+			      struct sv id, int status, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
-	int one = db_add_composed(b, buf_sv(&q->text), q->n, q->params);
+	int one = db_add_composed(b, buf_sv(&q->text), q->n, q->params), there;
+	struct sv version;
 
+	there = still_there(rq, b, q->of, id);
 	if (db_run(b, e))
 		return refused(rq, q->of, b, e);
 	if (!db_rows(b, one))
-		return not_found(rq, q->of, e);
+		return none_written(rq, b, q->of, there, e);
+	version = db_get(b, one, 0, db_cols(b, one) - 1);
+	http_set_header(rs, "ETag", sv_from(arena_printf(rq->arena, "\"%.*s\"", SV_ARG(version))));
 	rs->status = status;
 	http_content_type(rs, "application/json");
 	buf_lit(&rs->body, "{\"data\":");
@@ -199,7 +229,7 @@ static enum status create(struct http_request *rq, struct http_response *rs,
 
 	if (http_json(rq, &body, e) || crm_insert(&q, body, e))
 		return e->status;
-	return answer_one(rq, rs, &q, 201, e);
+	return answer_one(rq, rs, &q, SV_NONE, 201, e);
 }
 
 static enum status change(struct http_request *rq, struct http_response *rs,
@@ -209,9 +239,9 @@ static enum status change(struct http_request *rq, struct http_response *rs,
 
 	if (!sv_present(id))
 		return not_found(rq, of, e);
-	if (crm_update(&q, id, body, e))
+	if (crm_update(&q, id, body, http_header(rq, "If-Match"), e))
 		return e->status;
-	return answer_one(rq, rs, &q, 200, e);
+	return answer_one(rq, rs, &q, id, 200, e);
 }
 
 /* ---- /api/v1 -------------------------------------------------------------------- */
@@ -243,9 +273,9 @@ enum status crm_read(struct http_request *rq, struct http_response *rs, struct e
 		return not_found(rq, of, e);
 	buf_lit(&q.text, "select ");
 	crm_reads(&q);
-	buf_addf(&q.text, " from %s t where t.id =", of->table);
+	buf_addf(&q.text, ", t.xmin::text from %s t where t.id =", of->table);
 	crm_param(&q, DB_S(id));
-	return answer_one(rq, rs, &q, 200, e);
+	return answer_one(rq, rs, &q, id, 200, e);
 }
 
 enum status crm_change(struct http_request *rq, struct http_response *rs, struct err *e)
@@ -264,7 +294,7 @@ enum status crm_delete(struct http_request *rq, struct http_response *rs, struct
 	crm_sql_auto q = { .arena = rq->arena, .of = of };
 	struct db_batch *b;
 	struct sv id;
-	int gone;
+	int gone, there;
 
 	if (!of)
 		return e->status;
@@ -273,12 +303,14 @@ enum status crm_delete(struct http_request *rq, struct http_response *rs, struct
 		return not_found(rq, of, e);
 	buf_addf(&q.text, "delete from %s t where t.id =", of->table);
 	crm_param(&q, DB_S(id));
+	crm_if_match(&q, http_header(rq, "If-Match"));
 	b = web_batch(rq);
 	gone = db_add_composed(b, buf_sv(&q.text), q.n, q.params);
+	there = still_there(rq, b, of, id);
 	if (db_run(b, e))
 		return refused(rq, of, b, e);
 	if (!db_affected(b, gone))
-		return not_found(rq, of, e);
+		return none_written(rq, b, of, there, e);
 	rs->status = 204;
 	return ST_OK;
 }

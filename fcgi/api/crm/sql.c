@@ -275,13 +275,34 @@ enum status crm_insert(struct crm_sql *q, json_t *body, struct err *e)
 		if (!add_value(q, f, value, false))
 			return err_set(e, q->arena, ST_BAD_INPUT, "The body has too many fields");
 	}
-	buf_lit(&q->text, ") returning t.*) select ");
+	buf_lit(&q->text, ") returning t.*, t.xmin::text as version) select ");
 	crm_reads(q);
-	buf_lit(&q->text, " from t");
+	buf_lit(&q->text, ", t.version from t");
 	return ST_OK;
 }
 
-enum status crm_update(struct crm_sql *q, struct sv id, json_t *body, struct err *e)
+void crm_if_match(struct crm_sql *q, struct sv tags)
+{
+	const char *glue = " and t.xmin::text in (";
+
+	if (!tags.n || sv_eq(sv_trim(tags), SV("*")))
+		return;
+	while (sv_present(tags)) {
+		struct sv tag = sv_trim(sv_cut(&tags, ','));
+
+		if (sv_starts(tag, SV("W/")))
+			tag = sv_skip(tag, 2);
+		if (tag.n >= 2 && tag.p[0] == '"' && q->n < 60) {
+			buf_add(&q->text, sv_from(glue));
+			crm_param(q, DB_S(sv_make(tag.p + 1, tag.n - 2)));
+			glue = ",";
+		}
+	}
+	buf_add(&q->text, glue[0] == ',' ? SV(")") : SV(" and false"));
+}
+
+enum status crm_update(struct crm_sql *q, struct sv id, json_t *body, struct sv if_match,
+		       struct err *e)
 {
 	const struct crm_field *f;
 	struct db_value value;
@@ -301,8 +322,9 @@ enum status crm_update(struct crm_sql *q, struct sv id, json_t *body, struct err
 	buf_lit(&q->text, " where t.id =");
 	if (!crm_param(q, DB_S(id)))
 		return err_set(e, q->arena, ST_BAD_INPUT, "The body has too many fields");
-	buf_lit(&q->text, " returning t.*) select ");
+	crm_if_match(q, if_match);
+	buf_lit(&q->text, " returning t.*, t.xmin::text as version) select ");
 	crm_reads(q);
-	buf_lit(&q->text, " from t");
+	buf_lit(&q->text, ", t.version from t");
 	return ST_OK;
 }

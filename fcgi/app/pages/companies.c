@@ -1,114 +1,70 @@
-/* /companies, as cards or as a table; /companies/options for pickers. */
-#include "fcgi/app/crm.h"
+/* /companies: the fields of the list; /companies/options for pickers. */
+#include "fcgi/app/records.h"
 #include "fcgi/app/routes.h"
 
-static const struct list_sort sorts[] = {
-	{ "newest", "Newest first", "t.created_at", "::timestamptz", true },
-	{ "oldest", "Oldest first", "t.created_at", "::timestamptz", false },
-	{ "az", "Name A to Z", "lower(t.name)", "::text", false },
-	{ "za", "Name Z to A", "lower(t.name)", "::text", true },
+#define PLAIN (FIELD_SORT | FIELD_FILTER | FIELD_EDIT)
+
+#define PEOPLE                                                                            \
+	"(select count(*) from (select from contacts c where c.organization_id ="         \
+	" t.organization_id and c.company_id = t.id limit 1000) x)"
+#define OPEN_DEALS                                                                        \
+	"(select count(*) from (select from deals d where d.organization_id ="            \
+	" t.organization_id and d.company_id = t.id and d.won_at is null and d.lost_at is" \
+	" null limit 100) x)"
+/* What the latest companies have, for choosing. */
+#define USED(column)                                                                      \
+	"select x.v as value, x.v as label from (select distinct r.v from (select c." column \
+	" as v from companies c order by c.created_at desc limit 2000) r) x where x.v <> ''" \
+	" order by lower(x.v) limit 300"
+
+static const struct record_field fields[] = {
+	{ .key = "name", .label = N_("Name"), .type = FIELD_TEXT, .flags = FIELD_TITLE | PLAIN,
+	  .shown = "t.name", .raw = "t.name" },
+	{ .key = "industry", .label = N_("Industry"), .type = FIELD_CHOICE, .flags = PLAIN, .options = USED("industry") },
+	{ .key = "country", .label = N_("Country"), .type = FIELD_CHOICE, .flags = PLAIN, .options = USED("country") },
+	{ .key = "city", .label = N_("City"), .type = FIELD_TEXT, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "street", .label = N_("Street"), .type = FIELD_TEXT, .flags = FIELD_EDIT },
+	{ .key = "postal_code", .label = N_("Postal code"), .type = FIELD_TEXT, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "state", .label = N_("State"), .type = FIELD_TEXT, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "website", .label = N_("Website"), .type = FIELD_URL, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "phones", .label = N_("Phone"), .type = FIELD_PHONES, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "emails", .label = N_("E-mail"), .type = FIELD_EMAILS, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "people", .label = N_("People"), .type = FIELD_NUMBER, .flags = 0,
+	  .shown = "nullif(" PEOPLE ", 0)", .raw = PEOPLE },
+	{ .key = "open_deals", .label = N_("Open deals"), .type = FIELD_NUMBER, .flags = 0,
+	  .shown = "nullif(" OPEN_DEALS ", 0)", .raw = OPEN_DEALS },
+	{ .key = "owner_id", .label = N_("Owner"), .type = FIELD_PERSON, .flags = FIELD_FILTER | FIELD_EDIT,
+	  .shown = "internal.person(a.first_name, a.last_name, a.email)" },
+	{ .key = "tags", .label = N_("Tags"), .type = FIELD_TAGS, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "employee_count", .label = N_("Employees"), .type = FIELD_NUMBER, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "annual_revenue", .label = N_("Annual revenue"), .type = FIELD_NUMBER, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "description", .label = N_("Description"), .type = FIELD_LONG, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "created_at", .label = N_("Added"), .type = FIELD_TIME, .flags = FIELD_SORT | FIELD_FILTER },
+	{ .key = "updated_at", .label = N_("Changed"), .type = FIELD_TIME, .flags = FIELD_SORT | FIELD_FILTER },
 	{ 0 },
 };
-static const char *const kept[] = { "q", "country", "tag", NULL };
-static const struct list_kind companies = { "/companies", sorts, kept };
 
-/* Name, industry, website, country by any part (COM-12, COM-14). */
-static void match(struct query *q, struct http_request *rq)
-{
-	struct sv term = sv_trim(http_query(rq, "q")), tag = http_query(rq, "tag");
-
-	if (term.n) {
-		query_with(q, " and t.search_text like internal.search_pattern(", DB_S(term));
-		query_add(q, ")");
-	}
-	if (tag.n) {
-		query_with(q, " and t.tags @> array[", DB_S(tag));
-		query_add(q, "::text]");
-	}
-}
-
-/* Together with the search (COM-16). */
-static void filter(struct query *q, struct http_request *rq)
-{
-	struct sv country = http_query(rq, "country");
-
-	if (sv_eq(country, SV("none")))
-		query_add(q, " and coalesce(t.country, '') = ''");
-	else if (country.n)
-		query_with(q, " and t.country = ", DB_S(country));
-}
-
-static const struct list_search search = { "companies", "internal.find_companies", match, filter };
-
-static int add_rows(const struct list *l, struct db_batch *b)
-{
-	struct query q;
-
-	query_init(&q, l->rq->arena);
-	list_search(l, &q, &search);
-	query_add(&q,
-		"select p.id, p.k::text as k, p.total, p.name, upper(left(p.name, 1)) as"
-		" initials, p.industry, p.country, p.city,"
-		" p.website, regexp_replace(p.website, '^https?://', '') as site, p.website ~*"
-		" '^https?://' as has_link,"
-		" p.phones[1] as phone, p.emails[1] as email, p.tags[1:4] as tags,"
-		" p.employee_count,"
-		" (select count(*) from (select from contacts c where c.organization_id ="
-		" p.organization_id"
-		" and c.company_id = p.id limit 1000) x) as people,"
-		" (select count(*) from (select from deals d where d.organization_id ="
-		" p.organization_id and d.company_id = p.id"
-		" and d.won_at is null and d.lost_at is null limit 100) x) as deals,"
-		" internal.shown_time(p.created_at, (select internal.my_zone())) as added"
-		" from page p where p.rn <= 50");
-	list_order(l, &q);
-	return query_run(&q, b);
-}
-
-struct choices {
-	int countries, tags;
+const struct record_kind companies_kind = {
+	.name = "companies", .entity = "company", .path = "/companies", .table = "companies", .area = "crm",
+	.title = N_("Companies"), .one = N_("Company"), .new_label = N_("New company"),
+	.hint = N_("Name, industry, website, country"), .icon = "building",
+	.fields = fields, .columns = "industry,country,website,phones,people,open_deals,tags,created_at",
+	.sort = "-created_at",
+	.joins = "left join profiles a on a.organization_id = t.organization_id and a.id = t.owner_id",
+	.card = "app/companies_card",
+	.card_sql = ", upper(left(t.name, 1)) as initials, t.industry, t.country, t.city,"
+		    " regexp_replace(t.website, '^https?://', '') as site, t.phones[1] as phone,"
+		    " t.emails[1] as email, t.tags[1:4] as tags, " PEOPLE " as people, " OPEN_DEALS " as deals",
+	.empty_title = N_("No companies yet"),
+	.empty_text = N_("A company gathers the people you know there and the deals you have with them."),
+	.none_title = N_("No company fits"),
+	.none_text = N_("Search finds any part of a name, an industry, a website or a country."),
+	.owner = "owner_id", .merge = "/companies/merge",
 };
-
-static void add_choices(struct http_request *rq, struct db_batch *b, struct choices *c)
-{
-	c->countries = db_add(b,
-		"select x.country, x.country = $1 as selected from (select distinct r.country from"
-		" (select co.country from companies co order by co.created_at desc limit 2000) r"
-		" union select nullif(nullif($1, ''), 'none')) x where x.country <> '' order by"
-		" lower(x.country)",
-		DB_S(http_query(rq, "country")));
-	c->tags = db_add(b,
-		"select x.tag, x.tag = $1 as selected from (select distinct unnest(r.tags) as"
-		" tag from"
-		" (select co.tags from companies co order by co.created_at desc limit 2000) r"
-		" union select nullif($1, '')) x where x.tag is not null order by lower(x.tag)",
-		DB_S(http_query(rq, "tag")));
-}
 
 enum status companies_page(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct db_batch *b = web_batch(rq);
-	bool table = wants_table(rq, rs, "kontor_companies");
-	struct choices choices;
-	struct tmpl_value *page;
-	struct list l;
-	int rows, count;
-
-	web_me(rq, b);
-	list_init(&l, rq, &companies);
-	rows = add_rows(&l, b);
-	count = list_search_count(rq, b, &search);
-	add_choices(rq, b, &choices);
-	if (db_run(b, e))
-		return e->status;
-	page = web_page(rq, b);
-	list_show(&l, page, b, rows, count);
-	tmpl_set_bool(page, "table", table);
-	tmpl_set_bool(page, "nowhere", sv_eq(http_query(rq, "country"), SV("none")));
-	web_set_rows(page, "countries", b, choices.countries);
-	web_set_rows(page, "tags", b, choices.tags);
-	return web_render(rq, rs, wants_fragment(rq) ? "app/companies_rows" : "app/companies", page,
-			  e);
+	return records_page(rq, rs, &companies_kind, e);
 }
 
 enum status companies_options(struct http_request *rq, struct http_response *rs, struct err *e)

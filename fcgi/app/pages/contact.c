@@ -1,14 +1,16 @@
-/* /contacts/:id, its notes and its deletion. */
-#include "fcgi/app/crm.h"
+/* /contacts/:id and its deletion. */
+#include "fcgi/app/record.h"
 #include "fcgi/app/routes.h"
-
-#include "base/uuid.h"
 
 static int add_contact(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
 		"select c.id, internal.person(c.first_name, c.last_name, coalesce(c.phones[1], c.emails[1])) as name,"
 		" internal.initials(c.first_name, c.last_name, c.emails[1]) as initials, c.phones, c.emails, c.tags, c.source,"
+		" c.phones[1] as phone, c.emails[1] as email, c.title, c.status,"
+		" c.status = 'Lead' as is_lead, c.status = 'Prospect' as is_prospect, c.status = 'Customer' as is_customer,"
+		" c.status = 'Churned' as is_churned,"
+		" case c.status when 'Customer' then 'good' when 'Churned' then 'bad' when 'Prospect' then 'accent' end as status_tone,"
 		" c.description, c.opt_in_status, co.id as company_id, co.name as company,"
 		" a.id as assignee_id, internal.person(a.first_name, a.last_name, a.email) as assignee,"
 		" internal.initials(a.first_name, a.last_name, a.email) as assignee_initials,"
@@ -22,6 +24,36 @@ static int add_contact(struct db_batch *b, struct sv id)
 		" where c.id = $1::uuid", DB_S(id));
 }
 
+/* The tiles (LEA-31, CON-13, CON-15). What is counted belongs to one contact. */
+static int add_figures(struct db_batch *b, struct sv id)
+{
+	return db_add(b,
+		"select coalesce(d.n, 0) as open_deals, d.total, k.notes, m.messages, m.talked,"
+		" internal.shown_span(now() - x.last) as last_activity, x.last is not null as is_active,"
+		" to_char(x.last at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as last_iso,"
+		" m.messages::numeric > 0 as writes, to_char(m.messages / 13.0, 'FM990.0') as per_week,"
+		" internal.shown_span(now() - m.last_contact) as last_contact"
+		" from (select internal.last_activity('contact', $1::uuid) as last) x,"
+		" (select sum(y.n)::integer as n, string_agg(internal.shown_money(y.total, y.currency), ' + ' order by y.total desc) as total"
+		"	from (select d.currency, count(*) as n, sum(d.value) as total from deals d"
+		"		where d.organization_id = auth.org() and d.contact_id = $1::uuid and internal.is_open(d.pipeline_id, d.stage)"
+		"		group by d.currency) y) d,"
+		" (select count(*) as notes from notes n where n.organization_id = auth.org() and n.contact_id = $1::uuid) k,"
+		" (select count(*) as messages, max(z.at) is not null as talked, max(z.at) as last_contact"
+		"	from ((select s.created_at as at from conversations c join lateral (select s.created_at from messages s"
+		"		where s.organization_id = auth.org() and s.conversation_id = c.id"
+		"		and s.created_at > now() - interval '91 days' order by s.created_at desc limit 500) s on true"
+		"		where c.organization_id = auth.org() and c.contact_id = $1::uuid)) z) m", DB_S(id));
+}
+
+static int add_companies(struct db_batch *b, struct sv id)
+{
+	return db_add(b,
+		"select co.id, co.name, l.is_primary, coalesce(l.role, '') as role, upper(left(co.name, 1)) as initials"
+		" from contact_companies l join companies co on co.organization_id = l.organization_id and co.id = l.company_id"
+		" where l.contact_id = $1::uuid order by l.is_primary desc, l.created_at limit 20", DB_S(id));
+}
+
 static int add_deals(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
@@ -33,11 +65,18 @@ static int add_deals(struct db_batch *b, struct sv id)
 static int add_conversations(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
-		"select c.id, c.status, c.last_message_preview as preview, c.unread_count, coalesce(a.name, 'Conversation') as channel,"
+		"select c.id, c.status, c.last_message_preview as preview, c.unread_count, a.name as channel,"
 		" c.status = 'CLOSED' as closed, internal.shown_time(c.last_message_at, (select internal.my_zone())) as shown"
 		" from conversations c"
 		" left join channel_accounts a on a.organization_id = c.organization_id and a.id = c.channel_account_id"
 		" where c.contact_id = $1::uuid order by c.last_message_at desc nulls last limit 10", DB_S(id));
+}
+
+static int add_quotes(struct db_batch *b, struct sv id)
+{
+	return db_add(b,
+		"select q.id, q.number, q.title, q.status, internal.shown_money(q.total, q.currency) as amount"
+		" from quotes q where q.contact_id = $1::uuid order by q.created_at desc, q.id desc limit 10", DB_S(id));
 }
 
 /* What goes with the contact, for the question before deleting (CON-9, CON-10). */
@@ -46,37 +85,35 @@ static int add_losses(struct db_batch *b, struct sv id)
 	return db_add(b,
 		"select (select count(*) from deals d where d.contact_id = $1::uuid) as deals,"
 		" (select count(*) from conversations c where c.contact_id = $1::uuid) as conversations,"
+		" (select count(*) from tasks t where t.contact_id = $1::uuid) as tasks,"
+		" (select count(*) from record_files f where f.contact_id = $1::uuid) as files,"
 		" (select count(*) from notes n where n.contact_id = $1::uuid) as notes", DB_S(id));
 }
 
 enum status contact_page(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct db_batch *b = web_batch(rq);
-	struct tmpl_value *page;
-	struct sv id;
-	int contact, deals, talks, losses, timeline;
+	struct record r;
+	int contact, figures, companies, deals, talks, quotes, losses;
 
-	if (path_id(rq, "contact", &id, e))
+	if (record_begin(&r, "contact", rq, e))
 		return e->status;
-	web_me(rq, b);
-	contact = add_contact(b, id);
-	deals = add_deals(b, id);
-	talks = add_conversations(b, id);
-	losses = add_losses(b, id);
-	timeline = timeline_add(b, "contact", id, SV_NONE);
-	if (db_run(b, e))
+	contact = add_contact(r.b, r.id);
+	figures = add_figures(r.b, r.id);
+	companies = add_companies(r.b, r.id);
+	deals = add_deals(r.b, r.id);
+	talks = add_conversations(r.b, r.id);
+	quotes = add_quotes(r.b, r.id);
+	losses = add_losses(r.b, r.id);
+	if (record_run(&r, contact, e))
 		return e->status;
-	if (!db_rows(b, contact))
-		return err_set(e, rq->arena, ST_NOT_FOUND, "This contact does not exist");
-	page = web_page(rq, b);
-	web_set_row(page, "contact", b, contact, 0);
-	web_set_rows(page, "deals", b, deals);
-	web_set_rows(page, "conversations", b, talks);
-	web_set_row(page, "losses", b, losses, 0);
-	timeline_show(rq, page, "contact", id, b, timeline);
-	tmpl_set_text(page, "note_id", uuid_new(rq->arena));
-	tmpl_set_text(page, "note_path", rq->path);
-	return web_render(rq, rs, "app/contact", page, e);
+	web_set_row(r.page, "contact", r.b, contact, 0);
+	web_set_row(r.page, "figures", r.b, figures, 0);
+	web_set_rows(r.page, "companies", r.b, companies);
+	web_set_rows(r.page, "deals", r.b, deals);
+	web_set_rows(r.page, "conversations", r.b, talks);
+	web_set_rows(r.page, "quotes", r.b, quotes);
+	web_set_row(r.page, "losses", r.b, losses, 0);
+	return web_render(rq, rs, "app/contact", r.page, e);
 }
 
 enum status contact_delete(struct http_request *rq, struct http_response *rs, struct err *e)

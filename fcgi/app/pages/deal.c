@@ -1,8 +1,7 @@
 /* /deals/:id: fields, timeline, histories; and its deletion. */
 #include "fcgi/app/pages/deals.h"
+#include "fcgi/app/record.h"
 #include "fcgi/app/routes.h"
-
-#include "base/uuid.h"
 
 static int add_deal(struct db_batch *b, struct sv id)
 {
@@ -75,34 +74,24 @@ static int add_quotes(struct db_batch *b, struct sv id)
 
 enum status deal_page(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct db_batch *b = web_batch(rq);
-	struct tmpl_value *page;
-	struct sv id;
-	int deal, stages, moves, owners, quotes, timeline;
+	struct record r;
+	int deal, stages, moves, owners, quotes;
 
-	if (path_id(rq, "deal", &id, e))
+	if (record_begin(&r, "deal", rq, e))
 		return e->status;
-	web_me(rq, b);
-	deal = add_deal(b, id);
-	stages = add_stages(b, id);
-	moves = add_stage_history(b, id);
-	owners = add_owner_history(b, id);
-	quotes = add_quotes(b, id);
-	timeline = timeline_add(b, "deal", id, SV_NONE);
-	if (db_run(b, e))
+	deal = add_deal(r.b, r.id);
+	stages = add_stages(r.b, r.id);
+	moves = add_stage_history(r.b, r.id);
+	owners = add_owner_history(r.b, r.id);
+	quotes = add_quotes(r.b, r.id);
+	if (record_run(&r, deal, e))
 		return e->status;
-	if (!db_rows(b, deal))
-		return err_set(e, rq->arena, ST_NOT_FOUND, "This deal does not exist");
-	page = web_page(rq, b);
-	web_set_row(page, "deal", b, deal, 0);
-	web_set_rows(page, "stages", b, stages);
-	web_set_rows(page, "stage_history", b, moves);
-	web_set_rows(page, "owner_history", b, owners);
-	web_set_rows(page, "quotes", b, quotes);
-	timeline_show(rq, page, "deal", id, b, timeline);
-	tmpl_set_text(page, "note_id", uuid_new(rq->arena));
-	tmpl_set_text(page, "note_path", rq->path);
-	return web_render(rq, rs, "app/deal", page, e);
+	web_set_row(r.page, "deal", r.b, deal, 0);
+	web_set_rows(r.page, "stages", r.b, stages);
+	web_set_rows(r.page, "stage_history", r.b, moves);
+	web_set_rows(r.page, "owner_history", r.b, owners);
+	web_set_rows(r.page, "quotes", r.b, quotes);
+	return web_render(rq, rs, "app/deal", r.page, e);
 }
 
 enum status deal_delete(struct http_request *rq, struct http_response *rs, struct err *e)

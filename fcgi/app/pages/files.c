@@ -3,7 +3,9 @@
  *
  * The bytes are sent by nginx (X-Accel-Redirect), under a policy that lets
  * nothing in them run. Only pictures and sounds of known types are shown in
- * place; everything else is a download under its name.
+ * place, and with ?view=1 a PDF, which the browser's own viewer needs less
+ * strictness for; everything else, and all with ?download=1, is a download
+ * under its name.
  */
 #include "fcgi/app/routes.h"
 
@@ -45,7 +47,7 @@ enum status file_page(struct http_request *rq, struct http_response *rs, struct 
 {
 	struct db_batch *b = web_batch(rq);
 	struct sv id = http_param(rq, "id"), type, key;
-	bool shown;
+	bool shown, viewed;
 	int s;
 
 	if (!uuid_valid(id))
@@ -57,7 +59,8 @@ enum status file_page(struct http_request *rq, struct http_response *rs, struct 
 	if (!db_rows(b, s))
 		return err_set(e, rq->arena, ST_NOT_FOUND, "This file does not exist");
 	type = db_first(b, s, "content_type");
-	shown = is_shown(type);
+	viewed = sv_eq(type, SV("application/pdf")) && http_query(rq, "view").n;
+	shown = (is_shown(type) || viewed) && !http_query(rq, "download").n;
 	key = file_key(db_first(b, s, "organization_id"), db_first(b, s, "sha256"), rq->arena);
 	http_content_type(rs, shown ? arena_dup(rq->arena, type) : "application/octet-stream");
 	http_set_header(rs, "Content-Disposition",
@@ -65,6 +68,7 @@ enum status file_page(struct http_request *rq, struct http_response *rs, struct 
 	/* The content under an id never changes. */
 	http_set_header(rs, "Cache-Control", SV("private, max-age=31536000, immutable"));
 	http_set_header(rs, "X-Accel-Redirect",
-			sv_from(arena_printf(rq->arena, "/-/files/%.*s", SV_ARG(key))));
+			sv_from(arena_printf(rq->arena, viewed && shown ? "/-/documents/%.*s" : "/-/files/%.*s",
+					     SV_ARG(key))));
 	return ST_OK;
 }

@@ -4,6 +4,7 @@
  * task, which htmx follows to the fragment.
  */
 #include "fcgi/app/pages/tasks.h"
+#include "fcgi/app/record.h"
 #include "fcgi/app/routes.h"
 
 #include "base/uuid.h"
@@ -36,7 +37,6 @@ struct parts {
 
 static void add_parts(struct http_request *rq, struct db_batch *b, struct sv id, struct parts *p)
 {
-	(void)rq;
 	p->task = add_task(b, id);
 	p->subtasks = db_add(b,
 		"select r.* from app.task_rows r where r.organization_id = (select auth.org())"
@@ -59,7 +59,7 @@ static void add_parts(struct http_request *rq, struct db_batch *b, struct sv id,
 		" from notes n left join profiles a on a.organization_id = n.organization_id and a.id = n.author_id"
 		" where n.task_id = $1::uuid order by n.created_at desc limit 100", DB_S(id));
 	p->team = team_add(b, SV_NONE);
-	p->timeline = timeline_add(b, "task", id, SV_NONE);
+	p->timeline = record_timeline_add(b, rq, "task", id);
 }
 
 enum status task_page(struct http_request *rq, struct http_response *rs, struct err *e)
@@ -85,7 +85,7 @@ enum status task_page(struct http_request *rq, struct http_response *rs, struct 
 	web_set_rows(page, "blocks", b, p.blocks);
 	web_set_rows(page, "notes", b, p.notes);
 	web_set_rows(page, "team", b, p.team);
-	timeline_show(rq, page, "task", id, b, p.timeline);
+	record_timeline_show(rq, page, "task", id, b, p.timeline);
 	tmpl_set_text(page, "note_id", uuid_new(rq->arena));
 	tmpl_set_text(page, "sub_id", uuid_new(rq->arena));
 	tmpl_set_text(page, "item_id", uuid_new(rq->arena));
