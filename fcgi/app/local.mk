@@ -35,6 +35,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/access.c \
 	fcgi/app/pages/api_keys.c \
 	fcgi/app/pages/attachments.c \
+	fcgi/app/pages/assignment.c \
 	fcgi/app/pages/audit.c \
 	fcgi/app/pages/booking.c \
 	fcgi/app/pages/booking_form.c \
@@ -45,6 +46,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/contact.c \
 	fcgi/app/pages/contact_form.c \
 	fcgi/app/pages/contacts.c \
+	fcgi/app/pages/currencies.c \
 	fcgi/app/pages/custom_fields.c \
 	fcgi/app/pages/deal.c \
 	fcgi/app/pages/deal_form.c \
@@ -53,6 +55,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/deals_board.c \
 	fcgi/app/pages/deals_filter.c \
 	fcgi/app/pages/deals_quick.c \
+	fcgi/app/pages/discard_reasons.c \
 	fcgi/app/pages/files.c \
 	fcgi/app/pages/history.c \
 	fcgi/app/pages/home.c \
@@ -91,6 +94,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/tasks_day.c \
 	fcgi/app/pages/tasks_figures.c \
 	fcgi/app/pages/tasks_list.c \
+	fcgi/app/pages/targets.c \
 	fcgi/app/pages/team.c \
 	fcgi/app/pages/team_hours.c \
 	fcgi/app/pages/team_member.c \
