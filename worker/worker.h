@@ -47,6 +47,7 @@ const struct job_handler *worker_handlers(size_t *n);
 void message_start(struct job *j);
 void webhook_start_all(struct job *const *jobs, size_t n);
 void takeover_start(struct job *j);
+void bulk_start(struct job *j);
 void import_start(struct job *j);
 void mail_start(struct job *j);
 void oidc_start(struct job *j);
