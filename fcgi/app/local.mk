@@ -69,6 +69,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/onboarding.c \
 	fcgi/app/pages/organization.c \
 	fcgi/app/pages/pipelines.c \
+	fcgi/app/pages/privacy.c \
 	fcgi/app/pages/products.c \
 	fcgi/app/pages/profile.c \
 	fcgi/app/pages/quote.c \
@@ -92,6 +93,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/tasks_day.c \
 	fcgi/app/pages/tasks_figures.c \
 	fcgi/app/pages/tasks_list.c \
+	fcgi/app/pages/tags.c \
 	fcgi/app/pages/team.c \
 	fcgi/app/pages/team_hours.c \
 	fcgi/app/pages/team_member.c \
