@@ -95,9 +95,10 @@ end $$;
 create function internal.tags_fold() returns integer
 language plpgsql security definer set search_path = ''
 as $$
+#variable_conflict use_column
 declare
 	org uuid := auth.org();
-	n integer;
+	folded integer;
 begin
 	if not pg_try_advisory_xact_lock(hashtextextended(org::text || ' tags', 0)) then
 		return 0;
@@ -119,8 +120,8 @@ begin
 		on conflict (organization_id, name) do update set contacts = t.contacts + excluded.contacts,
 			companies = t.companies + excluded.companies, deals = t.deals + excluded.deals,
 			tasks = t.tasks + excluded.tasks, leads = t.leads + excluded.leads;
-	get diagnostics n = row_count;
-	return n;
+	get diagnostics folded = row_count;
+	return folded;
 end
 $$;
 
