@@ -87,6 +87,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/pipeline_form.c fcgi/app/pages/pipeline_form.h \
 	fcgi/app/pages/pipeline_presets.c fcgi/app/pages/pipeline_presets.h \
 	fcgi/app/pages/pipelines.c \
+	fcgi/app/pages/privacy.c \
 	fcgi/app/pages/products.c \
 	fcgi/app/pages/profile.c \
 	fcgi/app/pages/quote.c \
@@ -111,6 +112,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/tasks_figures.c \
 	fcgi/app/pages/tasks_list.c \
 	fcgi/app/pages/targets.c \
+	fcgi/app/pages/tags.c \
 	fcgi/app/pages/team.c \
 	fcgi/app/pages/team_hours.c \
 	fcgi/app/pages/team_member.c \
