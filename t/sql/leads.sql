@@ -88,7 +88,7 @@ select is((select string_agg(format('%s %s/%s', kind, points, most), ', ' order 
 
 -- the alert (LEA-6)
 reset role;
-select is((select format('%s %s', count(*), bool_and(user_id = :'agent')) from notifications where record_id = :'lead' and kind = 'lead.high_score'),
+select is((select format('%s %s', count(*), bool_and(user_id = :'agent')) from notifications where record_id = :'lead' and kind = 'lead.score'),
 	'1 t', 'LEA-6 the owner is alerted, once');
 select is((select count(*) from events where record_id = :'lead' and type = 'lead.score.high'), 1::bigint, 'LEA-6 by an event');
 set local role authenticated;
@@ -96,7 +96,7 @@ delete from lead_engagement_events where lead_id = :'lead' and kind = 'form_subm
 select is((select score from leads where id = :'lead'), 60, 'a signal that is taken back counts no more');
 insert into lead_engagement_events (lead_id, kind) values (:'lead', 'form_submission');
 reset role;
-select is((select count(*) from notifications where record_id = :'lead' and kind = 'lead.high_score'), 2::bigint,
+select is((select count(*) from notifications where record_id = :'lead' and kind = 'lead.score'), 2::bigint,
 	'LEA-6 the next crossing from below alerts again');
 set local role authenticated;
 insert into teams (name, manager_id) values ('Lead team', :'admin') returning id as team \gset
@@ -104,7 +104,7 @@ insert into leads (name, team_id) values ('Nobody''s', :'team') returning id as 
 insert into lead_engagement_events (lead_id, kind, answered) select :'orphan', k, true
 	from unnest(array['form_submission', 'form_submission', 'outreach', 'outreach', 'email_open', 'email_open']) k;
 reset role;
-select is((select array_agg(user_id) from notifications where record_id = :'orphan' and kind = 'lead.high_score'), array[:'admin'::uuid],
+select is((select array_agg(user_id) from notifications where record_id = :'orphan' and kind = 'lead.score'), array[:'admin'::uuid],
 	'LEA-6 without an owner the manager of the team is alerted');
 
 -- weights of one's own, fading
