@@ -164,57 +164,52 @@ $$;
 create trigger b_parent before insert or update of parent_company_id on public.companies
 	for each row when (new.parent_company_id is not null) execute function internal.company_parent();
 
--- ---- what an event tells ---------------------------------------------------------------------
-
-create or replace function internal.contact_events() returns trigger
-language plpgsql security definer set search_path = ''
-as $$
-begin
-	if tg_op = 'INSERT' then
-		perform internal.emit(new.organization_id, 'contact.created', 'contact', new.id, internal.snapshot(to_jsonb(new)));
-		return null;
-	end if;
-	perform internal.emit(new.organization_id, 'contact.updated', 'contact', new.id, internal.snapshot(to_jsonb(new)),
-		internal.changes(to_jsonb(old), to_jsonb(new), 'first_name', 'last_name', 'phones', 'emails', 'source', 'tags',
-			'assignee_id', 'company_id', 'description', 'opt_in_status', 'custom_fields', 'status', 'title'));
-	if new.assignee_id is distinct from old.assignee_id and new.assignee_id is not null then
-		perform internal.emit(new.organization_id, 'contact.assigned', 'contact', new.id, internal.snapshot(to_jsonb(new)),
-			internal.changes(to_jsonb(old), to_jsonb(new), 'assignee_id'));
-	end if;
-	return null;
-end
-$$;
-
-create or replace function internal.company_events() returns trigger
-language plpgsql security definer set search_path = ''
-as $$
-begin
-	perform internal.emit(new.organization_id,
-		case tg_op when 'INSERT' then 'company.created' else 'company.updated' end, 'company', new.id,
-		internal.snapshot(to_jsonb(new)), case tg_op when 'UPDATE' then internal.changes(to_jsonb(old), to_jsonb(new),
-			'name', 'domain', 'website', 'industry', 'street', 'city', 'state', 'postal_code', 'country', 'phones',
-			'emails', 'employee_count', 'annual_revenue', 'description', 'tags', 'custom_fields', 'owner_id',
-			'parent_company_id') end);
-	return null;
-end
-$$;
-
 -- ---- notes on any record ---------------------------------------------------------------------
 
--- The foreign key of lead_id follows where leads stand.
-alter table public.notes add column task_id uuid, add column lead_id uuid,
+-- On a lead as well: its column follows where leads stand.
+alter table public.notes add column task_id uuid,
 	add constraint notes_task_id_fkey foreign key (organization_id, task_id)
 		references public.tasks (organization_id, id) on delete cascade;
 create index notes_task_idx on public.notes (organization_id, task_id, created_at desc) where task_id is not null;
-create index notes_lead_idx on public.notes (organization_id, lead_id, created_at desc) where lead_id is not null;
 alter policy visible on public.notes using ((select auth.sees_everything()) or case
 	when deal_id is not null then auth.sees('deal', deal_id)
 	when conversation_id is not null then auth.sees('conversation', conversation_id)
 	when company_id is not null then auth.sees('company', company_id)
 	when contact_id is not null then auth.sees('contact', contact_id)
 	when task_id is not null then auth.sees('task', task_id)
-	when lead_id is not null then auth.sees('lead', lead_id)
 	else true end);
+
+-- Leads come later; the function is read when it is asked.
+create or replace function auth.sees(kind text, record uuid) returns boolean
+language plpgsql stable
+as $$
+declare
+	org uuid := auth.org();
+begin
+	case kind
+	when 'conversation', 'inbox' then
+		return exists (select from public.conversations c where c.organization_id = org and c.id = record);
+	when 'message' then
+		return exists (select from public.messages m where m.organization_id = org and m.id = record);
+	when 'contact' then
+		return exists (select from public.contacts c where c.organization_id = org and c.id = record);
+	when 'company' then
+		return exists (select from public.companies c where c.organization_id = org and c.id = record);
+	when 'deal' then
+		return exists (select from public.deals d where d.organization_id = org and d.id = record);
+	when 'quote' then
+		return exists (select from public.quotes q where q.organization_id = org and q.id = record);
+	when 'task' then
+		return exists (select from public.tasks t where t.organization_id = org and t.id = record);
+	when 'lead' then
+		return exists (select from public.leads l where l.organization_id = org and l.id = record);
+	when 'call_record' then
+		return exists (select from public.call_records r where r.organization_id = org and r.id = record);
+	else
+		return true;
+	end case;
+end
+$$;
 
 create or replace function internal.note_events() returns trigger
 language plpgsql security definer set search_path = ''

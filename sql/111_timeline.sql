@@ -3,6 +3,7 @@
 -- internal.timeline_related for events, the tables below for the rest. A module
 -- with a new kind of record replaces timeline_related, record_tasks and
 -- auth.sees, and adds its column to notes, record_files and record_emails.
+-- (Functions that name leads are in plpgsql: their table comes in a later file.)
 
 drop function internal.timeline(text, uuid, timestamptz, integer);
 drop function internal.timeline_changes(jsonb, jsonb);
@@ -62,9 +63,10 @@ $$;
 
 -- Whose events a record's timeline shows: its own, and those of what belongs to it.
 create or replace function internal.timeline_related(of_kind text, of_id uuid) returns table (t text, i uuid)
-language sql stable
+language plpgsql stable rows 100
 as $$
-	select of_kind as t, of_id as i
+begin
+	return query select of_kind as t, of_id as i
 	union all
 	(select 'deal', d.id from public.deals d
 		where of_kind = 'contact' and d.organization_id = auth.org() and d.contact_id = of_id
@@ -94,6 +96,11 @@ as $$
 	(select 'booking', b.id from public.bookings b
 		where of_kind = 'contact' and b.organization_id = auth.org() and b.contact_id = of_id
 		order by b.start_date_time desc limit 20)
+	union all
+	(select 'task', k.id from public.tasks k
+		where of_kind = 'lead' and k.organization_id = auth.org() and k.lead_id = of_id
+		order by k.created_at desc limit 50);
+end
 $$;
 
 -- By which choice of the filter an event is found.
@@ -109,14 +116,16 @@ $$;
  * messages, calls, mails. `wanted`: note, change, message, call, task, deal or
  * mail. (before, before_id): the last row of the page before. An event that
  * only repeats another (deal.assigned beside deal.updated) is left out. Runs
- * with the caller's rights.
+ * with the caller's rights. (In plpgsql: leads come in a later file.)
  */
 create function internal.timeline(of_kind text, of_id uuid, wanted text, before timestamptz, before_id uuid, most integer)
 	returns table (at timestamptz, id uuid, category text, type text, record_type text, record_id uuid, actor_id uuid,
 		actor_name text, body text, subject text, details jsonb, changes jsonb)
-language sql stable
+language plpgsql stable rows 30
 as $$
-	(select e.created_at, e.id, internal.timeline_category(of_kind, r.t), e.type, e.record_type, e.record_id, e.actor_id,
+#variable_conflict use_column
+begin
+	return query (select e.created_at, e.id, internal.timeline_category(of_kind, r.t), e.type, e.record_type, e.record_id, e.actor_id,
 			null, null, e.data ->> 'title', null::jsonb, internal.timeline_changes(e.changes, e.data)
 		from internal.timeline_related(of_kind, of_id) r cross join lateral (
 			select e.created_at, e.id, e.type, e.record_type, e.record_id, e.actor_id, e.data, e.changes
@@ -179,24 +188,36 @@ as $$
 				or of_kind = 'lead' and m.lead_id = of_id)
 			and (before is null or (m.created_at, m.id) < (before, before_id))
 		order by m.created_at desc, m.id desc limit most)
-	order by 1 desc, 2 desc limit most
+	order by 1 desc, 2 desc limit most;
+end
 $$;
 
 -- ---- what is to be done on a record -------------------------------------------------------
 
 -- Its tasks, open ones first, the earliest due at the top.
 create function internal.record_tasks(of_kind text, of_id uuid, most integer) returns setof uuid
-language sql stable
+language plpgsql stable rows 10
 as $$
-	select k.id from public.tasks k
+begin
+	return query select k.id from public.tasks k
 	where k.organization_id = auth.org()
 		and (of_kind = 'contact' and k.contact_id = of_id or of_kind = 'deal' and k.deal_id = of_id
+			or of_kind = 'lead' and k.lead_id = of_id
 			or of_kind = 'company' and k.deal_id = any (array(select d.id from public.deals d
 				where d.organization_id = auth.org() and d.company_id = of_id order by d.created_at desc limit 50)))
-	order by k.completed, k.due_date nulls last, k.id limit most
+	order by k.completed, k.due_date nulls last, k.id limit most;
+end
 $$;
 comment on function internal.record_tasks(text, uuid, integer) is
 	'Tasks of a contact, company, deal or lead; a module that adds a column to tasks replaces this function';
+
+-- Whether a deal is still open, by the type of its stage; one that the pipeline does not know is.
+create function internal.is_open(pipeline uuid, of_stage text) returns boolean
+language sql stable
+as $$
+	select coalesce((select s ->> 'type' from public.pipelines p, jsonb_array_elements(p.stages) s
+		where p.organization_id = auth.org() and p.id = pipeline and s ->> 'id' = of_stage limit 1), 'open') = 'open'
+$$;
 
 -- When something last happened with a contact: a message, a call, a mail, a note.
 create function internal.last_activity(of_kind text, of_id uuid) returns timestamptz
@@ -214,5 +235,5 @@ $$;
 
 grant execute on function internal.timeline_changes(jsonb, jsonb), internal.timeline_category(text, text),
 	internal.timeline(text, uuid, text, timestamptz, uuid, integer), internal.record_tasks(text, uuid, integer),
-	internal.last_activity(text, uuid), internal.timeline_related(text, uuid),
+	internal.last_activity(text, uuid), internal.is_open(uuid, text), internal.timeline_related(text, uuid),
 	internal.timeline_value(text, jsonb, jsonb) to authenticated, service_role;

@@ -17,6 +17,7 @@
 #define ALERT_FOR_MS 1000
 #define DOWN_MS 250      /* between attempts to reach the database */
 #define REAP_MS 5000
+#define TICK_MS 1000
 #define PURGE_MS 600000
 #define PURGE_MAX 2000
 #define STOP_MS 10000    /* for calls under way at the end */
@@ -30,7 +31,7 @@ struct loop {
 	bool notified; /* a writer woke us */
 	bool asleep;   /* our row stands in job.sleepers, so writers notify */
 	bool down;     /* the database is out of reach */
-	int64_t next_turn, next_reap, next_purge; /* ms of the monotonic clock */
+	int64_t next_turn, next_reap, next_purge, next_tick; /* ms of the monotonic clock */
 	int64_t last_busy;
 };
 
@@ -156,6 +157,16 @@ static void purge(struct loop *l)
 	l->next_purge = now_ms() + (n >= PURGE_MAX ? IDLE_MS : PURGE_MS);
 }
 
+/* What is done again and again, whoever asks for nothing (job.timers). */
+static void tick(struct loop *l)
+{
+	struct db_batch *b = batch(l);
+
+	l->next_tick = now_ms() + TICK_MS;
+	db_add(b, "select job.tick()");
+	run(l, b);
+}
+
 static void work(struct loop *l)
 {
 	int64_t now = now_ms();
@@ -173,6 +184,8 @@ static void work(struct loop *l)
 		reap(l);
 	if (!l->down && now >= l->next_purge)
 		purge(l);
+	if (!l->down && now >= l->next_tick)
+		tick(l);
 	/* When it was down, this turn is the attempt to reach it again. */
 	if ((l->busy || l->notified || now >= l->next_turn) && !turn(l))
 		return;
@@ -237,6 +250,19 @@ static void wind_down(struct loop *l)
 	db_add(b, "select job.awake($1)", DB_C(l->w.name));
 	if (run(l, b))
 		log_info("stopped");
+}
+
+struct tmpl_set *worker_words(struct worker *w, const struct tr_language *language)
+{
+	struct tmpl_set **set = &w->words[language - tr_languages];
+
+	tr_use(language);
+	if (!*set) {
+		*set = tmpl_set_open(conf_str(CONF_templates_dir));
+		tmpl_set_reload(*set, conf_bool(CONF_templates_reload));
+		tmpl_set_translate(*set, tr);
+	}
+	return *set;
 }
 
 /* ---- starting --------------------------------------------------------------------------- */
@@ -316,6 +342,7 @@ int main(void)
 	signals();
 	metrics_open("kontor-worker");
 	inside(&l, a);
+	tr_open(conf_str(CONF_templates_dir));
 	l.w.templates = tmpl_set_open(conf_str(CONF_templates_dir));
 	tmpl_set_reload(l.w.templates, conf_bool(CONF_templates_reload));
 	l.next_purge = now_ms() + REAP_MS;
@@ -324,6 +351,9 @@ int main(void)
 	wind_down(&l);
 	job_queue_free(l.jobs);
 	tmpl_set_free(l.w.templates);
+	for (size_t i = 0; i < sizeof(l.w.words) / sizeof(*l.w.words); i++)
+		if (l.w.words[i])
+			tmpl_set_free(l.w.words[i]);
 	guard_free(l.guard);
 	db_free(l.w.db);
 	arena_free(l.arena);

@@ -92,10 +92,10 @@ build_vendor() {
 }
 
 # vendor_purged_before DIRECTORY: a template is newer than the style sheets,
-# which hold only what templates use.
+# which hold only what templates use, or one of our own files than its minified form.
 vendor_purged_before() {
 	[ -d "$1/node_modules" ] && [ -n "$(find "$TREE/templates" \( -name node_modules -o -name vendor \) -prune \
-		-o \( -name '*.html' -o -name '*.js' \) -newer "$1/vendor/.complete" -print -quit)" ]
+		-o \( -name '*.html' -o -name '*.js' -o -name '*.css' \) -newer "$1/vendor/.complete" -print -quit)" ]
 }
 
 # build_check: every program is there.

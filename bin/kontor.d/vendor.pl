@@ -8,7 +8,8 @@
 # file of symbols, used as icons.svg#home.
 # "purge": ["tabler.css"]: of these style sheets only the rules stay whose
 # classes the templates and our own scripts mention somewhere.
-# Text files get a .gz beside them, for nginx's gzip_static.
+# Text files get a .gz beside them, for nginx's gzip_static; that of our own style
+# sheets and scripts is of their minified text (esbuild).
 use strict;
 use warnings;
 use File::Basename qw(dirname);
@@ -141,6 +142,29 @@ sub purge {
 	compress($file);
 }
 
+# ---- our own ------------------------------------------------------------------
+
+# kontor.js.gz holds kontor.js minified: what browsers get, while the file itself
+# stays as it was written.
+sub minify {
+	my $esbuild = "$dir/node_modules/.bin/esbuild";
+	return unless -x $esbuild;
+	my $out = "$dir/vendor.min";
+	my @files;
+	find({ no_chdir => 1, wanted => sub {
+		$File::Find::prune = 1, return if m{/(?:node_modules|vendor(?:\.new|\.min)?)$};
+		push @files, $_ if -f && /\.(?:css|js)$/;
+	} }, $dir);
+	remove_tree($out);
+	system($esbuild, @files, "--outbase=$dir", "--outdir=$out", '--minify', '--charset=utf8', '--log-level=error') == 0
+		or die "esbuild could not minify our own assets\n";
+	for my $file (@files) {
+		my $small = $file =~ s/^\Q$dir\E/$out/r;
+		gzip($small => "$file.gz", -Level => 9, -Time => 0) or die "$file.gz: cannot compress\n";
+	}
+	remove_tree($out);
+}
+
 # ---- all of it -----------------------------------------------------------------
 
 my $package = decode_json(slurp("$dir/package.json"));
@@ -167,6 +191,7 @@ if (my $files = $package->{purge}) {
 if (my $s = $package->{sprite}) {
 	sprite("$dir/node_modules/$s->{from}", "$new/$s->{to}", $s->{icons});
 }
+minify();
 open my $fh, '>', "$new/.complete" or die "$new/.complete: $!\n";
 close $fh;
 remove_tree("$dir/vendor");

@@ -17,7 +17,7 @@ void must_exist(struct db_batch *b, const char *table, struct sv id);
 
 /* ---- query ----------------------------------------------------------- */
 
-#define QUERY_VALUES 40
+#define QUERY_VALUES 80
 
 struct query {
 	struct arena *arena;

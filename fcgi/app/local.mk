@@ -7,10 +7,15 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/list.c \
 	fcgi/app/main.c \
 	fcgi/app/quotes.h \
-	fcgi/app/record.c fcgi/app/record.h fcgi/app/timeline.def \
+	fcgi/app/recent.c fcgi/app/recent.h \
 	fcgi/app/records.c fcgi/app/records.h fcgi/app/records.def \
+	fcgi/app/records_bulk.c \
 	fcgi/app/records_cell.c \
+	fcgi/app/records_edit.c \
+	fcgi/app/records_export.c \
+	fcgi/app/records_forms.c \
 	fcgi/app/records_state.c fcgi/app/records_state.h \
+	fcgi/app/record.c fcgi/app/record.h fcgi/app/timeline.def \
 	fcgi/app/routes.c fcgi/app/routes.h \
 	fcgi/app/routes/all.def \
 	fcgi/app/routes/home.def \
@@ -21,6 +26,7 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/routes/leads.def \
 	fcgi/app/routes/deals.def \
 	fcgi/app/routes/pipelines.def \
+	fcgi/app/routes/records.def \
 	fcgi/app/routes/tasks.def \
 	fcgi/app/routes/imports.def \
 	fcgi/app/routes/inbox.def \
@@ -43,12 +49,17 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/company_form.c \
 	fcgi/app/pages/contact.c \
 	fcgi/app/pages/contact_form.c \
+	fcgi/app/pages/contact_links.c \
 	fcgi/app/pages/contacts.c \
 	fcgi/app/pages/custom_fields.c \
 	fcgi/app/pages/deal.c \
+	fcgi/app/pages/deal_extra.c fcgi/app/pages/deal_extra.h \
 	fcgi/app/pages/deal_form.c \
 	fcgi/app/pages/deal_move.c \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
+	fcgi/app/pages/deals_board.c \
+	fcgi/app/pages/deals_filter.c \
+	fcgi/app/pages/deals_quick.c \
 	fcgi/app/pages/files.c \
 	fcgi/app/pages/history.c \
 	fcgi/app/pages/home.c \
@@ -58,9 +69,18 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
 	fcgi/app/pages/inbox_post.c \
 	fcgi/app/pages/invitation.c \
+	fcgi/app/pages/lead.c \
+	fcgi/app/pages/lead_convert.c \
+	fcgi/app/pages/lead_form.c \
+	fcgi/app/pages/lead_forms.c \
+	fcgi/app/pages/lead_scoring.c \
+	fcgi/app/pages/leads.c fcgi/app/pages/leads.h \
+	fcgi/app/pages/leads_board.c \
 	fcgi/app/pages/live.c \
 	fcgi/app/pages/login.c \
+	fcgi/app/pages/merge.c \
 	fcgi/app/pages/notes.c \
+	fcgi/app/pages/notifications.c \
 	fcgi/app/pages/onboarding.c \
 	fcgi/app/pages/organization.c \
 	fcgi/app/pages/pipelines.c \
@@ -72,10 +92,21 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/reset.c \
 	fcgi/app/pages/scheduling.c \
 	fcgi/app/pages/scheduling_form.c \
+	fcgi/app/pages/search.c \
 	fcgi/app/pages/security.c \
 	fcgi/app/pages/settings.c \
 	fcgi/app/pages/settings_channels.c \
 	fcgi/app/pages/signup.c \
+	fcgi/app/pages/task.c \
+	fcgi/app/pages/task_change.c \
+	fcgi/app/pages/task_form.c \
+	fcgi/app/pages/task_words.c \
+	fcgi/app/pages/tasks.c fcgi/app/pages/tasks.h \
+	fcgi/app/pages/tasks_board.c \
+	fcgi/app/pages/tasks_calendar.c \
+	fcgi/app/pages/tasks_day.c \
+	fcgi/app/pages/tasks_figures.c \
+	fcgi/app/pages/tasks_list.c \
 	fcgi/app/pages/team.c \
 	fcgi/app/pages/team_hours.c \
 	fcgi/app/pages/team_member.c \

@@ -31,21 +31,25 @@
 	" source, agent_id) values ($1::uuid, $2::uuid, $3, case when $4 then 'inbound' else 'outbound' end,"        \
 	" $5::integer, $6, $7, 'app', auth.uid()) on conflict (organization_id, id) do nothing"
 
-static const struct record_kind record_kinds[] = {
+static const struct detail_kind detail_kinds[] = {
 	{ "contact", "contacts", "/contacts/", "contact_id", "contact_id", "crm", NOTE("contact_id"),
 	  FILE_ON("contact_id"), MAIL("contact_id"), TASK("contact_id"), CALL("contact_id") },
 	{ "company", "companies", "/companies/", "company_id", NULL, "crm", NOTE("company_id"),
 	  FILE_ON("company_id"), MAIL("company_id"), NULL, NULL },
 	{ "deal", "deals", "/deals/", "deal_id", "deal_id", "crm", NOTE("deal_id"), FILE_ON("deal_id"),
 	  MAIL("deal_id"), TASK("deal_id"), CALL("deal_id") },
+	{ "lead", "leads", "/leads/", "lead_id", "lead_id", "crm", NOTE("lead_id"), FILE_ON("lead_id"),
+	  MAIL("lead_id"), TASK("lead_id"), CALL("lead_id") },
 	{ "task", "tasks", "/tasks/", "task_id", NULL, "tasks", NOTE("task_id"), FILE_ON("task_id"),
 	  MAIL("task_id"), NULL, NULL },
+	{ "lead", "leads", "/leads/", "lead_id", "lead_id", "crm", NOTE("lead_id"), FILE_ON("lead_id"), MAIL("lead_id"),
+	  TASK("lead_id"), CALL("lead_id") },
 	{ 0 },
 };
 
-const struct record_kind *record_kind(struct sv name)
+const struct detail_kind *detail_kind(struct sv name)
 {
-	for (const struct record_kind *k = record_kinds; k->name; k++)
+	for (const struct detail_kind *k = detail_kinds; k->name; k++)
 		if (sv_eq(name, sv_from(k->name)))
 			return k;
 	return NULL;
@@ -104,7 +108,7 @@ static int add_bookings(const struct record *r)
 	" join files f on f.organization_id = r.organization_id and f.id = r.file_id"      \
 	" left join profiles p on p.organization_id = r.organization_id and p.id = r.created_by"
 
-int record_files_add(struct db_batch *b, const struct record_kind *kind, struct sv id)
+int record_files_add(struct db_batch *b, const struct detail_kind *kind, struct sv id)
 {
 	return db_add(b,
 		FILES_SQL " where case $1 when 'contact' then r.contact_id = $2::uuid"
@@ -116,7 +120,7 @@ int record_files_add(struct db_batch *b, const struct record_kind *kind, struct 
 enum status record_begin(struct record *r, const char *kind, struct http_request *rq, struct err *e)
 {
 	memset(r, 0, sizeof(*r));
-	r->kind = record_kind(sv_from(kind));
+	r->kind = detail_kind(sv_from(kind));
 	r->rq = rq;
 	if (path_id(rq, kind, &r->id, e))
 		return e->status;
@@ -312,6 +316,7 @@ static void show_row(struct http_request *rq, struct tmpl_value *item, const str
 		tmpl_set_bool(item, "is_quote", sv_eq(of, SV("quote")));
 		tmpl_set_bool(item, "is_task", sv_eq(of, SV("task")));
 		tmpl_set_bool(item, "is_booking", sv_eq(of, SV("booking")));
+		tmpl_set_bool(item, "is_lead", sv_eq(of, SV("lead")));
 		tmpl_set_bool(item, "is_conversation", sv_eq(of, SV("conversation")));
 	}
 	if (details)

@@ -28,18 +28,18 @@
  * who (the row of the record: the composer reads its columns name, emails and
  * phones, text[] or absent), next, tasks, bookings, files, timeline, team.
  *
- * A new kind of record: its row in record_kinds (record.c); in SQL its column
+ * A new kind of record: its row in detail_kinds (record.c); in SQL its column
  * KIND_id with a foreign key in notes, record_files, record_emails (lead_id is
- * there already, without the foreign key), its branch in auth.sees,
- * internal.timeline_related and internal.record_tasks. Words of its events and
- * fields: fcgi/app/timeline.def.
+ * in files, mails and calls already, without the foreign key), its branch in
+ * auth.sees, internal.timeline_related and internal.record_tasks. Words of its
+ * events and fields: fcgi/app/timeline.def.
  */
 #ifndef APP_RECORD_H
 #define APP_RECORD_H
 
 #include "fcgi/app/crm.h"
 
-struct record_kind {
+struct detail_kind {
 	const char *name;   /* "deal"; also what a path and events call it */
 	const char *table;  /* "deals" */
 	const char *path;   /* "/deals/" */
@@ -51,10 +51,10 @@ struct record_kind {
 };
 
 /* NULL when there is no such kind. */
-const struct record_kind *record_kind(struct sv name);
+const struct detail_kind *detail_kind(struct sv name);
 
 struct record {
-	const struct record_kind *kind;
+	const struct detail_kind *kind;
 	struct http_request *rq;
 	struct db_batch *b;
 	struct sv id;
@@ -70,7 +70,7 @@ enum status record_begin(struct record *r, const char *kind, struct http_request
 enum status record_run(struct record *r, int row, struct err *e) WARN_UNUSED;
 
 /* The statement that reads `files`, for the panel alone. */
-int record_files_add(struct db_batch *b, const struct record_kind *kind, struct sv id);
+int record_files_add(struct db_batch *b, const struct detail_kind *kind, struct sv id);
 
 /* ---- timeline ------------------------------------------------------------ */
 

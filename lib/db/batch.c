@@ -100,6 +100,15 @@ static void add(struct db_batch *b, const char *sql, bool composed, size_t n,
 		set_param(b, s, (int)i, &params[i]);
 }
 
+void batch_repeat(struct db_batch *b, const struct statement *from)
+{
+	struct statement *s = append(b);
+
+	*s = *from;
+	s->result = NULL;
+	s->columns = NULL;
+}
+
 int db_addv(struct db_batch *b, const char *sql, size_t n, const struct db_value *params)
 {
 	assert(b->identified && !b->ran);

@@ -1,4 +1,5 @@
 lib_libkontor_a_SOURCES += \
+	lib/db/after.c \
 	lib/db/batch.c \
 	lib/db/cache.c \
 	lib/db/conn.c \

@@ -113,6 +113,14 @@ struct db_batch {
 	struct sv sqlstate, constraint;
 };
 
+/* One more statement like that one of another batch in the same arena. */
+void batch_repeat(struct db_batch *b, const struct statement *from);
+
+/* ---- after.c --------------------------------------------------------- */
+
+/* A batch failed: write what its refusal leaves behind, if anything. */
+void after_refusal(struct db_batch *b);
+
 /* ---- error.c --------------------------------------------------------- */
 
 /* Fill *e from a failed result; logs what only the administrator may see. */

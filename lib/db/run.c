@@ -329,6 +329,8 @@ enum status db_run(struct db_batch *b, struct err *e)
 	settle(b, !st && synced && !b->failure);
 	if (!st && synced && !b->failure)
 		return ST_OK;
+	if (!st && synced)
+		after_refusal(b);
 	for (size_t i = 0; i < b->n; i++)
 		b->statements[i].result = NULL;
 	if (b->failure) {

@@ -2,7 +2,8 @@
  * What the files of web/ share: the way of a request around its handler.
  *
  * web.c knows the caller; limits.c counts him; once.c sees to it that a POST
- * with an Idempotency-Key is done once.
+ * with an Idempotency-Key is done once; assets.c names the state of the files
+ * that browsers keep.
  */
 #ifndef WEB_INTERNAL_H
 #define WEB_INTERNAL_H
@@ -50,5 +51,11 @@ void web_once_begin(struct http_request *rq, struct db_batch *b);
 /* Store the answer and commit; give the stored one; or undo everything. */
 enum status web_once_settle(struct http_request *rq, struct http_response *rs, enum status s,
 			    struct err *e) WARN_UNUSED;
+
+/* ---- assets.c ----------------------------------------------------------- */
+
+/* A word that is another as soon as any file of templates/assets is, so that a
+ * browser may keep /assets/x.css?v=WORD for ever. */
+struct sv web_assets_version(struct arena *a);
 
 #endif

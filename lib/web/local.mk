@@ -1,4 +1,5 @@
 lib_libkontor_a_SOURCES += \
+	lib/web/assets.c \
 	lib/web/internal.h \
 	lib/web/limits.c \
 	lib/web/once.c \

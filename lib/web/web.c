@@ -211,6 +211,9 @@ static const char me_sql[] =
 	" auth.may('can_access_crm') as sees_crm, 'tasks' = any (auth.areas()) as sees_tasks,"
 	" (select count(*) from (select from notifications n where n.user_id = p.id and n.read_at is null limit 100) unread) as notices,"
 	"	 auth.may('can_see_assigned_conversations') as sees_inbox,"
+	" (select count(*) from (select from tasks t where t.organization_id = o.id and t.assignee_id = p.id and t.is_open"
+	"	and t.sort_key < extract(epoch from (((now() at time zone o.timezone)::date + 1)::timestamp"
+	"		at time zone o.timezone))::double precision limit 100) due) as tasks_due,"
 	" (select max(v.seq) from events v) as seq," /* where live updates go on from */
 	" o.id as organization_id, o.name as organization_name, o.currency, o.timezone as organization_timezone,"
 	" (select count(*) from (select from conversations c where c.status in ('OPEN', 'PENDING')"
@@ -256,7 +259,7 @@ struct tmpl_value *web_page(struct http_request *rq, const struct db_batch *b)
 	tmpl_set_text(page, "path", rq->path);
 	tmpl_set_text(page, "base_url", sv_from(conf_str(CONF_base_url)));
 	tmpl_set_text(page, "theme", rq->theme);
-	tmpl_set_text(page, "assets", sv_from(PACKAGE_VERSION));
+	tmpl_set_text(page, "assets", web_assets_version(rq->arena));
 	tmpl_set_bool(page, "htmx", sv_present(http_header(rq, "HX-Request")));
 	tmpl_set_text(page, "lang", sv_from(web_language(rq)->code));
 	tmpl_set_text(page, "dir", web_language(rq)->rtl ? SV("rtl") : SV("ltr"));

@@ -1,6 +1,6 @@
 // Pages of contacts, companies, deals and settings: repeated lines of forms,
-// pickers, the board.
-import { toast, post } from './kontor.js';
+// pickers.
+import { toast } from './kontor.js';
 
 // ---- small things ---------------------------------------------------------------
 
@@ -45,7 +45,7 @@ document.addEventListener('click', (event) => {
 
 // ---- pickers: a text field that finds records ------------------------------------------
 
-for (const picker of document.querySelectorAll('[data-picker]')) {
+function setUpPicker(picker) {
 	const input = picker.querySelector('[role="combobox"]');
 	const id = picker.querySelector('input[type="hidden"]');
 	const list = picker.querySelector('[role="listbox"]');
@@ -73,6 +73,7 @@ for (const picker of document.querySelectorAll('[data-picker]')) {
 		id.value = option.dataset.id;
 		show(false);
 		input.dispatchEvent(new Event('input', { bubbles: true }));
+		if ('pickerSubmit' in picker.dataset) id.dispatchEvent(new Event('change', { bubbles: true }));
 	};
 	const find = async () => {
 		const mine = ++asked;
@@ -113,210 +114,11 @@ for (const picker of document.querySelectorAll('[data-picker]')) {
 		if (option) choose(option);
 	});
 }
-
-// ---- the board ------------------------------------------------------------------------------
-
-const results = document.getElementById('results');
-const says = document.getElementById('board-says');
-const board = () => document.getElementById('board');
-const columns = () => [...board().querySelectorAll('.column')];
-const columnName = (column) => column.querySelector('h2').textContent;
-const cards = (column) => column.querySelector('[data-cards]');
-const place = (card, column) => cards(column).prepend(card);
-let dragging = false;
-
-function tell(text) {
-	if (says) says.textContent = text;
-}
-
-function showTotals(rows) {
-	for (const row of rows) {
-		const column = board()?.querySelector(`.column[data-stage="${CSS.escape(row.id)}"]`);
-		if (!column) continue;
-		column.querySelector('[data-count]').textContent = row.count;
-		column.querySelector('[data-amount]').textContent = row.amount;
-	}
-}
-
-// The card is already where it should be; `from` is where it goes when the
-// server says no. Undo moves back with the probability of before.
-async function move(card, from, to, { probability = '', quiet = false } = {}) {
-	if (from === to) return;
-	const answer = await post(`/deals/${card.dataset.id}/move?${board().dataset.query}`, { stage: to.dataset.stage, probability });
-	if (!answer) {
-		place(card, from);
-		tell('The deal could not be moved.');
-		return;
-	}
-	showTotals(answer.columns);
-	tell(`Moved to ${columnName(to)}`);
-	if (!answer.moved || quiet) return;
-	const before = { stage: from.dataset.stage, probability: answer.moved.from_probability };
-	toast(`Moved to ${columnName(to)}`, { undo: () => {
-		// The board may have been drawn again since.
-		const now = document.getElementById(card.id) || card;
-		const back = board().querySelector(`.column[data-stage="${CSS.escape(before.stage)}"]`);
-		const was = now.closest('.column');
-		if (!back || !was) return;
-		place(now, back);
-		move(now, was, back, { probability: before.probability ?? '', quiet: true });
-	} });
-}
-
-function setUpBoard() {
-	if (!board() || !window.Sortable) return;
-	for (const list of board().querySelectorAll('[data-cards]')) {
-		window.Sortable.create(list, {
-			group: 'deals',
-			sort: false,
-			draggable: '.deal-card',
-			filter: '.deal-card-move',
-			preventOnFilter: false,
-			animation: matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : 140,
-			// The browser's own dragging would drag the link in the card.
-			forceFallback: true,
-			fallbackOnBody: true,
-			fallbackTolerance: 4,
-			delay: 180,
-			delayOnTouchOnly: true,
-			touchStartThreshold: 5,
-			scrollSensitivity: 60,
-			onStart: () => { dragging = true; },
-			onEnd: ({ item, from, to }) => {
-				dragging = false;
-				if (from === to) return;
-				// Columns are in the order of arrival.
-				to.prepend(item);
-				move(item, from.closest('.column'), to.closest('.column'));
-			},
-		});
-	}
-}
-
-// By keyboard: m picks the card up, left and right carry it, Enter leaves it
-// there, Escape brings it back. The button on the card asks for the stage.
-let carried = null; // {card, from}
-
-function carry(card) {
-	carried = { card, from: card.closest('.column') };
-	card.classList.add('moving');
-	tell(`Moving ${card.querySelector('a').textContent}, now in ${columnName(carried.from)}. Left and right choose the stage, Enter drops, Escape cancels.`);
-}
-
-function drop(keep) {
-	const { card, from } = carried;
-	const to = card.closest('.column');
-	carried = null;
-	card.classList.remove('moving');
-	if (!keep) {
-		place(card, from);
-		tell('Not moved');
-	} else {
-		move(card, from, to);
-	}
-	card.querySelector('a').focus();
-}
-
-function step(card, by) {
-	const all = columns();
-	const next = all[all.indexOf(card.closest('.column')) + by];
-	if (!next) return;
-	place(card, next);
-	card.querySelector('a').focus();
-	card.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-	tell(columnName(next));
-}
-
-function walkTo(card, key) {
-	const column = card.closest('.column');
-	const within = (c) => [...cards(c).querySelectorAll('.deal-card')];
-	const siblings = within(column);
-	const at = siblings.indexOf(card);
-	let next;
-	if (key === 'ArrowDown') next = siblings[at + 1];
-	else if (key === 'ArrowUp') next = siblings[at - 1];
-	else {
-		const all = columns();
-		const by = key === 'ArrowRight' ? 1 : -1;
-		for (let i = all.indexOf(column) + by; all[i] && !next; i += by)
-			next = within(all[i])[Math.min(at, within(all[i]).length - 1)];
-	}
-	next?.querySelector('a').focus();
-	next?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
-}
-
-results?.addEventListener('keydown', (event) => {
-	const card = event.target.closest('.deal-card');
-	if (!card || event.ctrlKey || event.metaKey || event.altKey) return;
-	const sideways = event.key === 'ArrowLeft' || event.key === 'ArrowRight';
-	if (carried) {
-		if (sideways) step(carried.card, event.key === 'ArrowRight' ? 1 : -1);
-		else if (event.key === 'Enter' || event.key === 'm') drop(true);
-		else if (event.key === 'Escape') drop(false);
-		else return;
-	} else if (event.key === 'm') {
-		carry(card);
-	} else if (sideways || event.key === 'ArrowUp' || event.key === 'ArrowDown') {
-		walkTo(card, event.key);
-	} else {
-		return;
-	}
-	event.preventDefault();
-	event.stopPropagation();
+for (const picker of document.querySelectorAll('[data-picker]')) setUpPicker(picker);
+// Markup that came later says so: element.dispatchEvent(new CustomEvent('kontor:fragment', {bubbles: true})).
+document.addEventListener('kontor:fragment', (event) => {
+	for (const picker of event.target.querySelectorAll('[data-picker]')) setUpPicker(picker);
 });
-results?.addEventListener('focusout', () => setTimeout(() => {
-	if (carried && !carried.card.contains(document.activeElement)) drop(false);
-}));
-
-const dialog = document.getElementById('move');
-let asking = null;
-
-results?.addEventListener('click', (event) => {
-	const button = event.target.closest('[data-move]');
-	if (!button) return;
-	asking = button.closest('.deal-card');
-	const stage = asking.closest('.column').dataset.stage;
-	for (const option of dialog.querySelectorAll('[data-stage]'))
-		option.toggleAttribute('aria-current', option.dataset.stage === stage);
-	dialog.showModal();
-});
-dialog?.addEventListener('click', (event) => {
-	const option = event.target.closest('[data-stage]');
-	if (!option) return;
-	dialog.close();
-	const to = columns().find((c) => c.dataset.stage === option.dataset.stage);
-	const from = asking.closest('.column');
-	if (!to || to === from) return;
-	place(asking, to);
-	move(asking, from, to);
-	asking.querySelector('a').focus();
-});
-
-// What others do appears by itself, except under the hand.
-let refresh = 0;
-
-function look() {
-	if (dragging || carried || document.querySelector('dialog[open]')) {
-		refresh = setTimeout(look, 1000);
-		return;
-	}
-	refresh = 0;
-	const focused = document.activeElement?.closest?.('.deal-card')?.id;
-	const scroll = columns().map((c) => cards(c).scrollTop), aside = board().scrollLeft;
-	window.htmx.ajax('GET', location.pathname + location.search, { target: '#results', swap: 'innerHTML' }).then(() => {
-		columns().forEach((c, i) => { cards(c).scrollTop = scroll[i] || 0; });
-		board().scrollLeft = aside;
-		if (focused) document.getElementById(focused)?.querySelector('a').focus({ preventScroll: true });
-	});
-}
-
-if (board()) {
-	setUpBoard();
-	document.addEventListener('htmx:afterSwap', (event) => { if (event.target === results) setUpBoard(); });
-	const later = () => { refresh ||= setTimeout(look, 500); };
-	document.addEventListener('kontor:event', (event) => { if (event.detail.record_type === 'deal') later(); });
-	document.addEventListener('kontor:resync', later);
-}
 
 // ---- stages of a pipeline ------------------------------------------------------------------------
 

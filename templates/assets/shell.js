@@ -1,7 +1,7 @@
 // The frame of every page: the drawer of a phone, going and creating by key, the
 // help that lists what the page has, the badges, the bell, what was open lately.
 // The palette comes when it is first asked for.
-import { text, typing } from './kontor.js';
+import { typing } from './kontor.js';
 
 // ---- the drawer of a phone ---------------------------------------------------------
 
@@ -159,7 +159,7 @@ function badge(id, url, concerns) {
 			asking = 0;
 			const answer = await fetch(url, { headers: { Accept: 'application/json' } }).catch(() => null);
 			if (!answer?.ok) return;
-			const { count } = await answer.json();
+			const { due, count = due } = await answer.json();
 			at.textContent = count ? (count > 99 ? '99+' : count) : '';
 		}, 300);
 	};
@@ -168,7 +168,7 @@ function badge(id, url, concerns) {
 }
 
 const bell = document.getElementById('bell');
-const mine = (event) => event.type === 'notification.created' && event.record_id === bell?.dataset.me;
+const mine = (event) => event.type === 'notification.changed' && event.record_id === bell?.dataset.me;
 
 badge('tasks-count', '/tasks/count', (event) => event.record_type === 'task');
 badge('notices-count', '/notifications/count', mine);
@@ -188,4 +188,14 @@ document.addEventListener('kontor:event', async ({ detail }) => {
 	announce();
 });
 
-export { text };
+// The page of notices asks for the browser's leave.
+const leave = document.querySelector('[data-notices-ask]');
+if (leave && 'Notification' in window) {
+	leave.hidden = localStorage.notices === 'browser' && Notification.permission === 'granted' || Notification.permission === 'denied';
+	leave.addEventListener('click', async () => {
+		if (await Notification.requestPermission() === 'granted') {
+			localStorage.notices = 'browser';
+			leave.hidden = true;
+		}
+	});
+}

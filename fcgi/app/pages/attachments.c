@@ -41,7 +41,7 @@ static struct sv clean_type(struct arena *a, struct sv type)
 }
 
 /* Whose it is, and that the record is there, before anything is stored. */
-static enum status tenant_of(struct http_request *rq, const struct record_kind *kind, struct sv id, struct sv *org,
+static enum status tenant_of(struct http_request *rq, const struct detail_kind *kind, struct sv id, struct sv *org,
 			     struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
@@ -69,7 +69,7 @@ static enum status check(struct http_request *rq, const struct http_file *f, siz
 	return ST_OK;
 }
 
-static enum status add_file(struct http_request *rq, struct db_batch *b, const struct record_kind *kind, struct sv id,
+static enum status add_file(struct http_request *rq, struct db_batch *b, const struct detail_kind *kind, struct sv id,
 			    struct sv org, const struct http_file *f, struct err *e)
 {
 	struct sv sha256, file = uuid_new(rq->arena);
@@ -83,7 +83,7 @@ static enum status add_file(struct http_request *rq, struct db_batch *b, const s
 	return ST_OK;
 }
 
-static enum status store(struct http_request *rq, struct db_batch *b, const struct record_kind *kind, struct sv id,
+static enum status store(struct http_request *rq, struct db_batch *b, const struct detail_kind *kind, struct sv id,
 			 size_t *n, struct err *e)
 {
 	struct sv org = SV_NONE;
@@ -106,7 +106,7 @@ static enum status store(struct http_request *rq, struct db_batch *b, const stru
 
 /* The panel again, or back to the page. */
 static enum status answer(struct http_request *rq, struct http_response *rs, struct db_batch *b,
-			  const struct record_kind *kind, struct sv id, struct err *e)
+			  const struct detail_kind *kind, struct sv id, struct err *e)
 {
 	int files = record_files_add(b, kind, id);
 	struct tmpl_value *page, *record;
@@ -125,7 +125,7 @@ static enum status answer(struct http_request *rq, struct http_response *rs, str
 
 enum status attachments_add(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	const struct record_kind *kind = record_kind(http_param(rq, "kind"));
+	const struct detail_kind *kind = detail_kind(http_param(rq, "kind"));
 	struct sv id, again = http_form(rq, "file_id");
 	struct db_batch *b;
 	size_t n;
@@ -147,7 +147,7 @@ enum status attachments_add(struct http_request *rq, struct http_response *rs, s
 
 enum status attachment_delete(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	const struct record_kind *kind = record_kind(http_param(rq, "kind"));
+	const struct detail_kind *kind = detail_kind(http_param(rq, "kind"));
 	struct sv id, link = http_param(rq, "link");
 	struct db_batch *b;
 

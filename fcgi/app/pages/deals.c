@@ -1,339 +1,108 @@
 /*
- * /deals: the board and the list, under the same filters; /deals/cards: more
- * cards of one column.
+ * /deals: the board (deals_board.c), or the list, whose fields are here
+ * (fcgi/app/records.h). Which of them one saw last is remembered.
  */
 #include "fcgi/app/pages/deals.h"
 #include "fcgi/app/routes.h"
 
-#include "base/uuid.h"
+#define PLAIN (FIELD_SORT | FIELD_FILTER | FIELD_EDIT)
 
-#include <stdlib.h>
+static const struct record_choice states[] = {
+	{ "open", N_("Open"), NULL }, { "won", N_("Won"), "good" }, { "lost", N_("Lost"), "bad" }, { 0 },
+};
+static const struct record_choice priorities[] = {
+	{ "HIGH", N_("High"), "bad" }, { "MEDIUM", N_("Medium"), "warn" }, { "LOW", N_("Low"), NULL }, { 0 },
+};
 
-/* Cards that a column begins with, and that each "Show more" brings. */
-#define CARDS 50
-#define CARDS_SQL "50"
-
-static const struct list_sort sorts[] = {
-	{ "newest", "Newest first", "t.created_at", "::timestamptz", true },
-	{ "oldest", "Oldest first", "t.created_at", "::timestamptz", false },
-	{ "value", "Highest value", "t.value", "::numeric", true },
-	{ "value_low", "Lowest value", "t.value", "::numeric", false },
-	{ "close", "Closing soonest", "coalesce(t.expected_close_date, 'infinity'::date)", "::date",
-	  false },
-	{ "az", "Title A to Z", "lower(t.title)", "::text", false },
-	{ "za", "Title Z to A", "lower(t.title)", "::text", true },
+static const struct record_field fields[] = {
+	{ .key = "title", .label = N_("Title"), .type = FIELD_TEXT, .flags = FIELD_TITLE | PLAIN,
+	  .shown = "t.title", .raw = "t.title" },
+	{ .key = "contact_id", .label = N_("Contact"), .type = FIELD_LINK, .flags = FIELD_FILTER | FIELD_EDIT,
+	  .shown = "internal.person(k.first_name, k.last_name, coalesce(k.phones[1], k.emails[1]))",
+	  .to = "/contacts" },
+	{ .key = "company_id", .label = N_("Company"), .type = FIELD_LINK, .flags = FIELD_FILTER | FIELD_EDIT,
+	  .shown = "co.name", .to = "/companies" },
+	{ .key = "pipeline_id", .label = N_("Pipeline"), .type = FIELD_CHOICE, .flags = FIELD_FILTER,
+	  .shown = "pl.name",
+	  .options = "select p.id::text as value, p.name as label from pipelines p order by p.is_default desc,"
+		     " lower(p.name), p.id" },
+	{ .key = "stage", .label = N_("Stage"), .type = FIELD_CHOICE, .flags = FIELD_FILTER | FIELD_EDIT,
+	  .shown = "internal.stage_name(t.pipeline_id, t.stage)",
+	  .options = "select s.stage as value, min(s.name) as label from pipeline_stages s group by s.stage"
+		     " order by min(s.position), s.stage" },
+	{ .key = "status", .label = N_("Status"), .type = FIELD_CHOICE, .flags = FIELD_FILTER, .choices = states,
+	  .raw = "case when t.won_at is not null then 'won' when t.lost_at is not null then 'lost' else 'open' end" },
+	{ .key = "value", .label = N_("Value"), .type = FIELD_MONEY, .flags = PLAIN,
+	  .shown = "internal.shown_money(t.value, t.currency)" },
+	{ .key = "currency", .label = N_("Currency"), .type = FIELD_TEXT, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "weighted", .label = N_("Weighted value"), .type = FIELD_MONEY, .flags = FIELD_SORT | FIELD_FILTER,
+	  .shown = "internal.shown_money(round(t.value * t.probability / 100, 2), t.currency)",
+	  .raw = "round(t.value * t.probability / 100, 2)" },
+	{ .key = "probability", .label = N_("Probability, %"), .type = FIELD_NUMBER, .flags = PLAIN,
+	  .shown = "trim_scale(t.probability)" },
+	{ .key = "expected_close_date", .label = N_("Expected close"), .type = FIELD_DATE, .flags = PLAIN },
+	{ .key = "owner_id", .label = N_("Owner"), .type = FIELD_PERSON, .flags = FIELD_FILTER | FIELD_EDIT,
+	  .shown = "internal.person(o.first_name, o.last_name, o.email)" },
+	{ .key = "tags", .label = N_("Tags"), .type = FIELD_TAGS, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "source", .label = N_("Source"), .type = FIELD_TEXT, .flags = PLAIN,
+	  .options = "select x.source as value, x.source as label from (select distinct r.source from (select"
+		     " d.source from deals d order by d.created_at desc limit 2000) r) x where x.source <> ''"
+		     " order by 1 limit 100" },
+	{ .key = "priority", .label = N_("Priority"), .type = FIELD_CHOICE, .flags = FIELD_FILTER | FIELD_EDIT,
+	  .choices = priorities },
+	{ .key = "discard_reason", .label = N_("Lost because"), .type = FIELD_CHOICE, .flags = FIELD_FILTER,
+	  .options = "select r.name as value, r.name as label from discard_reasons r order by r.position, r.name" },
+	{ .key = "description", .label = N_("Description"), .type = FIELD_LONG, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "stage_entered_at", .label = N_("In its stage since"), .type = FIELD_TIME, .flags = FIELD_FILTER },
+	{ .key = "won_at", .label = N_("Won on"), .type = FIELD_TIME, .flags = FIELD_FILTER },
+	{ .key = "lost_at", .label = N_("Lost on"), .type = FIELD_TIME, .flags = FIELD_FILTER },
+	{ .key = "created_at", .label = N_("Added"), .type = FIELD_TIME, .flags = FIELD_SORT | FIELD_FILTER },
+	{ .key = "updated_at", .label = N_("Changed"), .type = FIELD_TIME, .flags = FIELD_SORT | FIELD_FILTER },
 	{ 0 },
 };
-static const char *const kept[] = { "pipeline", "q", "owner", "tag", "min", "max", "stage", NULL };
-static const struct list_kind deals = { "/deals", sorts, kept };
 
-/* ---- filters ------------------------------------------------------------ */
-
-void deals_pipe(struct query *q, struct http_request *rq)
-{
-	struct sv pipeline = http_query(rq, "pipeline");
-
-	query_with(q, "with pipe as (select p.id, p.name, p.stages from pipelines p order by"
-		" p.id = ",
-		   DB_S(uuid_valid(pipeline) ? pipeline : SV_NONE));
-	query_add(q, "::uuid desc nulls last, p.is_default desc, p.created_at limit 1)");
-}
-
-/* A bound of the value, or nothing when it is no number. */
-static bool bound(struct http_request *rq, const char *name, double *n, struct sv *text)
-{
-	char *end, *typed = arena_dup(rq->arena, sv_trim(http_query(rq, name)));
-
-	*text = sv_from(typed);
-	if (!text->n || text->n > 15 || typed[0] < '0' || typed[0] > '9')
-		return false;
-	*n = strtod(typed, &end);
-	return !*end && sv_chr(*text, 'x') < 0 && sv_chr(*text, 'e') < 0;
-}
-
-/* Max must be above min (DEA-37). */
-static bool bounds_clash(struct http_request *rq)
-{
-	double min, max;
-	struct sv text;
-
-	return bound(rq, "min", &min, &text) && bound(rq, "max", &max, &text) && max <= min;
-}
-
-static void filter_value(struct query *q, struct http_request *rq)
-{
-	struct sv text;
-	double n;
-
-	if (bounds_clash(rq))
-		return;
-	if (bound(rq, "min", &n, &text)) {
-		query_with(q, " and t.value >= ", DB_S(text));
-		query_add(q, "::numeric");
-	}
-	if (bound(rq, "max", &n, &text)) {
-		query_with(q, " and t.value <= ", DB_S(text));
-		query_add(q, "::numeric");
-	}
-}
-
-static void filter_text(struct query *q, struct sv term)
-{
-	if (!term.n)
-		return;
-	query_with(q, " and (t.title ilike internal.search_pattern(", DB_S(term));
-	query_with(q, ") or t.contact_id = any (array(select internal.find_contacts(", DB_S(term));
-	query_with(q,
-		   ", null, 2000))) or t.company_id = any (array(select internal.find_companies(",
-		   DB_S(term));
-	query_add(q, ", null, 500))))");
-}
-
-void deals_filter(struct query *q, struct http_request *rq)
-{
-	struct sv owner = http_query(rq, "owner"), tag = http_query(rq, "tag");
-
-	if (sv_eq(owner, SV("none")))
-		query_add(q, " and t.owner_id is null");
-	else if (uuid_valid(owner)) {
-		query_with(q, " and t.owner_id = ", DB_S(owner));
-		query_add(q, "::uuid");
-	}
-	if (tag.n) {
-		query_with(q, " and t.tags @> array[", DB_S(tag));
-		query_add(q, "::text]");
-	}
-	filter_value(q, rq);
-	filter_text(q, sv_trim(http_query(rq, "q")));
-}
-
-/* ---- the board ------------------------------------------------------------ */
-
-/* Deals without a contact are not on the board (DEA-83). */
-static void add_totals(struct query *q, struct http_request *rq)
-{
-	query_add(q,
-		  ", totals as (select t.stage, t.currency, count(*) as n, sum(t.value) as amount"
-		  " from pipe join deals t on t.pipeline_id = pipe.id where t.contact_id is not"
-		  " null");
-	deals_filter(q, rq);
-	query_add(q,
-		  " group by t.stage, t.currency),"
-		  " sums as (select t.stage, sum(t.n)::bigint as n,"
-		  " string_agg(internal.shown_money(t.amount, t.currency), ' + ' order by"
-		  " t.amount desc) as amount"
-		  " from totals t group by t.stage)");
-}
-
-int deals_totals(struct http_request *rq, struct db_batch *b)
-{
-	struct query q;
-
-	query_init(&q, rq->arena);
-	deals_pipe(&q, rq);
-	add_totals(&q, rq);
-	query_add(&q,
-		  " select s ->> 'id' as id, coalesce(x.n, 0) as count,"
-		  " coalesce(x.amount, '') as amount from pipe"
-		  " cross join jsonb_array_elements(pipe.stages) with ordinality e (s, place)"
-		  " left join sums x on x.stage = s ->> 'id' order by e.place");
-	return query_run(&q, b);
-}
-
-static int add_board(struct http_request *rq, struct db_batch *b)
-{
-	struct query q;
-
-	query_init(&q, rq->arena);
-	deals_pipe(&q, rq);
-	add_totals(&q, rq);
-	query_add(&q,
-		  " select s ->> 'id' as id, s ->> 'name' as name, s ->> 'color' as color,"
-		  " s ->> 'type' = 'lost' as is_lost,"
-		  " coalesce(x.n, 0) as count, x.amount, cards.list as cards,"
-		  " case when x.n > " CARDS_SQL " then cards.list -> -1 ->> 'place' end as more"
-		  " from pipe"
-		  " cross join jsonb_array_elements(pipe.stages) with ordinality e (s, place)"
-		  " left join sums x on x.stage = s ->> 'id'"
-		  " cross join lateral (select jsonb_agg(to_jsonb(c)) as list from ("
-		  "select " DEAL_CARD " from (select t.* from deals t"
-		  " where t.pipeline_id = pipe.id and t.stage = s ->> 'id'"
-		  " and t.contact_id is not null");
-	deals_filter(&q, rq);
-	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS_SQL ") t"
-		      DEAL_JOINS " order by t.stage_entered_at desc, t.id desc) c) cards");
-	query_with(&q, " where coalesce(", DB_S(http_query(rq, "stage")));
-	query_add(&q, "::text, '') in ('', s ->> 'id') order by e.place");
-	return query_run(&q, b);
-}
-
-/* The place of a card in its column, "microseconds_id". */
-static bool read_place(struct sv text, int64_t *at, struct sv *id)
-{
-	ptrdiff_t cut = sv_chr(text, '_');
-
-	*id = cut < 0 ? SV_NONE : sv_skip(text, (size_t)cut + 1);
-	return cut > 0 && sv_to_i64(sv_make(text.p, (size_t)cut), at) && uuid_valid(*id);
-}
-
-enum status deals_cards(struct http_request *rq, struct http_response *rs, struct err *e)
-{
-	struct db_batch *b = web_batch(rq);
-	struct tmpl_value *page;
-	struct list l;
-	struct query q;
-	struct sv id;
-	int64_t at;
-	int cards;
-
-	if (!read_place(http_query(rq, "after"), &at, &id))
-		return err_set(e, rq->arena, ST_BAD_INPUT, "There is no such place in a column");
-	query_init(&q, rq->arena);
-	deals_pipe(&q, rq);
-	query_add(&q, " select " DEAL_CARD " from (select t.* from pipe"
-		      " join deals t on t.pipeline_id = pipe.id where t.contact_id is not null");
-	query_with(&q, " and t.stage = ", DB_S(http_query(rq, "column")));
-	query_with(&q, " and (t.stage_entered_at, t.id) < (timestamptz 'epoch'"
-		       " + interval '1 microsecond' * ", DB_I(at));
-	query_with(&q, "::bigint, ", DB_S(id));
-	query_add(&q, "::uuid)");
-	deals_filter(&q, rq);
-	query_add(&q, " order by t.stage_entered_at desc, t.id desc limit " CARDS_SQL ") t"
-		      DEAL_JOINS " order by t.stage_entered_at desc, t.id desc");
-	cards = query_run(&q, b);
-	if (db_run(b, e))
-		return e->status;
-	page = web_page(rq, b);
-	list_init(&l, rq, &deals);
-	list_show(&l, page, b, cards, cards);
-	web_set_rows(page, "cards", b, cards);
-	if (db_rows(b, cards) == CARDS) {
-		tmpl_set_text(page, "id", http_query(rq, "column"));
-		tmpl_set_text(page, "more", db_named(b, cards, CARDS - 1, "place"));
-	}
-	return web_render(rq, rs, "app/deals_cards", page, e);
-}
-
-/* ---- the list --------------------------------------------------------------- */
-
-static void in_pipeline(struct query *q, struct http_request *rq)
-{
-	struct sv stage = http_query(rq, "stage"), pipeline = http_query(rq, "pipeline");
-
-	query_with(q, " and t.pipeline_id = (select p.id from pipelines p order by p.id = ",
-		   DB_S(uuid_valid(pipeline) ? pipeline : SV_NONE));
-	query_add(q, "::uuid desc nulls last, p.is_default desc, p.created_at limit 1)");
-	if (stage.n)
-		query_with(q, " and t.stage = ", DB_S(stage));
-	deals_filter(q, rq);
-}
-
-static int add_rows(const struct list *l, struct db_batch *b)
-{
-	struct query q;
-
-	query_init(&q, l->rq->arena);
-	list_begin(l, &q);
-	query_add(&q, "t.* from deals t where true");
-	in_pipeline(&q, l->rq);
-	list_end(l, &q);
-	query_add(&q, "select p.k::text as k, p.total, internal.stage_name(t.pipeline_id,"
-		" t.stage) as stage_name,"
-		      " t.won_at is not null as won, t.lost_at is not null as lost, " DEAL_CARD
-		      " from page p cross join lateral (select p.*)"
-		      " t" DEAL_JOINS " where p.rn <= 50");
-	list_order(l, &q);
-	return query_run(&q, b);
-}
-
-static int add_count(struct http_request *rq, struct db_batch *b)
-{
-	struct query q;
-
-	query_init(&q, rq->arena);
-	list_count_begin(&q);
-	query_add(&q, "select from deals t where true");
-	in_pipeline(&q, rq);
-	list_count_end(&q);
-	return query_run(&q, b);
-}
-
-/* ---- the page ----------------------------------------------------------------- */
-
-struct choices {
-	int pipelines, stages, team, tags;
+const struct record_kind deals_kind = {
+	.name = "deals", .entity = "deal", .path = "/deals", .table = "deals", .area = "crm",
+	.title = N_("Deals"), .one = N_("Deal"), .new_label = N_("New deal"),
+	.hint = N_("Title, contact, company"), .icon = "layout-kanban",
+	.fields = fields,
+	.columns = "contact_id,company_id,stage,value,probability,expected_close_date,owner_id,tags",
+	.sort = "-created_at",
+	.joins = DEAL_JOINS " left join pipelines pl on pl.organization_id = t.organization_id and pl.id = t.pipeline_id"
+		 " left join pipeline_stages st on st.organization_id = t.organization_id"
+		 "	and st.pipeline_id = t.pipeline_id and st.stage = t.stage" DEAL_NEXT_JOIN,
+	.card = "app/deals_tile",
+	.card_sql = ", upper(left(t.title, 1)) as initials, t.title as name, coalesce(st.name, t.stage) as stage_name,"
+		    " st.color as stage_color, t.won_at is not null as won, t.lost_at is not null as lost"
+		    DEAL_CARD_MORE DEAL_NEXT,
+	.empty_title = N_("No deals yet"),
+	.empty_text = N_("A deal is one chance to sell something. Start one here, from a contact, or right inside a conversation."),
+	.none_title = N_("No deal fits"),
+	.none_text = N_("Loosen a filter, or start a new deal."),
+	.owner = "owner_id", .views = "app/deals_views",
 };
 
-static void add_choices(struct http_request *rq, struct db_batch *b, struct choices *c)
+/* What the board can filter by comes along from the list. */
+static enum status to_board(struct http_request *rq, struct http_response *rs, const struct buf *query)
 {
-	struct sv pipeline = http_query(rq, "pipeline");
-
-	pipeline = uuid_valid(pipeline) ? pipeline : SV_NONE;
-	c->pipelines = db_add(b,
-		"select p.id, p.name, row_number() over (order by p.id = $1::uuid desc nulls"
-		" last, p.is_default desc,"
-		" p.created_at) = 1 as selected from pipelines p order by p.is_default desc,"
-		" lower(p.name), p.id",
-		DB_S(pipeline));
-	c->stages = db_add(b,
-		"select s ->> 'id' as id, s ->> 'name' as name, s ->> 'color' as color, s ->>"
-		" 'id' = $2 as selected,"
-		" s ->> 'type' = 'lost' as is_lost"
-		" from (select p.stages from pipelines p order by p.id = $1::uuid desc nulls"
-		" last, p.is_default desc,"
-		" p.created_at limit 1) x, jsonb_array_elements(x.stages) with ordinality e (s,"
-		" n) order by n",
-		DB_S(pipeline), DB_S(http_query(rq, "stage")));
-	c->team = team_add(b, http_query(rq, "owner"));
-	c->tags = db_add(b,
-		"select x.tag, x.tag = $1 as selected from (select distinct unnest(r.tags) as"
-		" tag from"
-		" (select d.tags from deals d order by d.created_at desc limit 2000) r"
-		" union select nullif($1, '')) x where x.tag is not null order by lower(x.tag)",
-		DB_S(http_query(rq, "tag")));
-}
-
-static void show_choices(struct http_request *rq, struct tmpl_value *page, const struct db_batch *b,
-			 const struct choices *c)
-{
-	web_set_rows(page, "pipelines", b, c->pipelines);
-	tmpl_set_bool(page, "several_pipelines", db_rows(b, c->pipelines) > 1);
-	web_set_rows(page, "stages", b, c->stages);
-	web_set_rows(page, "team", b, c->team);
-	web_set_rows(page, "tags", b, c->tags);
-	tmpl_set_bool(page, "nobody", sv_eq(http_query(rq, "owner"), SV("none")));
-}
-
-/* A column has nothing to say to a board that is empty altogether. */
-static bool has_cards(const struct db_batch *b, int columns)
-{
-	for (size_t i = 0; i < db_rows(b, columns); i++)
-		if (db_named(b, columns, i, "cards").n)
-			return true;
-	return false;
+	return http_redirect(rs, sv_from(arena_printf(rq->arena, "/deals?%sview=board",
+						      query->p ? query->p : "")));
 }
 
 enum status deals_page(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct db_batch *b = web_batch(rq);
-	bool table = wants_table(rq, rs, "kontor_deals");
-	struct choices choices;
-	struct tmpl_value *page;
-	struct list l;
-	int rows, count = -1;
+	struct sv view = http_query(rq, "view");
+	struct http_cookie_options keep = { .max_age = 365 * 86400, .secure = rq->https, .http_only = true };
+	buf_auto struct buf query = BUF_INIT;
+	bool asked = sv_eq(view, SV("board"));
 
-	web_me(rq, b);
-	list_init(&l, rq, &deals);
-	add_choices(rq, b, &choices);
-	rows = table ? add_rows(&l, b) : add_board(rq, b);
-	count = add_count(rq, b);
-	if (db_run(b, e))
-		return e->status;
-	page = web_page(rq, b);
-	list_show(&l, page, b, rows, count);
-	show_choices(rq, page, b, &choices);
-	tmpl_set_bool(page, "table", table);
-	tmpl_set_bool(page, "clash", bounds_clash(rq));
-	tmpl_set_bool(page, "no_cards", !table && !has_cards(b, rows));
-	return web_render(rq, rs, wants_fragment(rq) ? "app/deals_results" : "app/deals", page, e);
+	if (asked)
+		http_set_cookie(rs, "kontor_deals", view, &keep);
+	else if (!view.n)
+		view = http_cookie(rq, "kontor_deals");
+	if (sv_eq(view, SV("table")) || sv_eq(view, SV("grid")))
+		return records_page(rq, rs, &deals_kind, e);
+	if (deals_board_query(rq, &query))
+		return to_board(rq, rs, &query);
+	return deals_board_page(rq, rs, e);
 }

@@ -12,16 +12,16 @@
 #include "base/conf.h"
 #include "base/uuid.h"
 
-static enum status kind_of(struct http_request *rq, const struct record_kind **kind, struct sv *id, struct err *e)
+static enum status kind_of(struct http_request *rq, const struct detail_kind **kind, struct sv *id, struct err *e)
 {
-	*kind = record_kind(http_param(rq, "kind"));
+	*kind = detail_kind(http_param(rq, "kind"));
 	if (!*kind)
 		return err_set(e, rq->arena, ST_NOT_FOUND, "There is no such timeline");
 	return path_id(rq, (*kind)->name, id, e);
 }
 
 /* The batch, and whether this member may come to records of that kind at all. */
-static struct db_batch *batch_for(struct http_request *rq, const struct record_kind *kind)
+static struct db_batch *batch_for(struct http_request *rq, const struct detail_kind *kind)
 {
 	struct db_batch *b = web_batch(rq);
 
@@ -36,7 +36,7 @@ static struct sv new_id(struct http_request *rq)
 	return uuid_valid(id) ? id : uuid_new(rq->arena);
 }
 
-static enum status back_to(struct http_request *rq, struct http_response *rs, const struct record_kind *kind,
+static enum status back_to(struct http_request *rq, struct http_response *rs, const struct detail_kind *kind,
 			   struct sv id, const char *done)
 {
 	return redirect_to(rq, rs, kind->path, id, done);
@@ -44,7 +44,7 @@ static enum status back_to(struct http_request *rq, struct http_response *rs, co
 
 /* Run what was added and answer with the entry it made. */
 static enum status finish(struct http_request *rq, struct http_response *rs, struct db_batch *b,
-			  const struct record_kind *kind, struct sv id, struct sv item, struct err *e)
+			  const struct detail_kind *kind, struct sv id, struct sv item, struct err *e)
 {
 	struct tmpl_value *page;
 	int entry = record_timeline_one(b, kind->name, id, item);
@@ -61,7 +61,7 @@ static enum status finish(struct http_request *rq, struct http_response *rs, str
 enum status timeline_note(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct sv text = sv_trim(http_form(rq, "content")), id, item = new_id(rq);
-	const struct record_kind *kind;
+	const struct detail_kind *kind;
 	struct db_batch *b;
 
 	if (kind_of(rq, &kind, &id, e))
@@ -80,7 +80,7 @@ enum status timeline_task(struct http_request *rq, struct http_response *rs, str
 {
 	struct sv title = sv_trim(http_form(rq, "title")), due = http_form(rq, "due"), id, item = new_id(rq);
 	struct sv person = http_form(rq, "assignee_id");
-	const struct record_kind *kind;
+	const struct detail_kind *kind;
 	struct db_batch *b;
 
 	if (kind_of(rq, &kind, &id, e))
@@ -100,7 +100,7 @@ enum status timeline_mail(struct http_request *rq, struct http_response *rs, str
 {
 	struct sv to = sv_trim(http_form(rq, "to")), subject = sv_trim(http_form(rq, "subject"));
 	struct sv text = sv_trim(http_form(rq, "content")), id, item = new_id(rq);
-	const struct record_kind *kind;
+	const struct detail_kind *kind;
 	struct db_batch *b;
 
 	if (kind_of(rq, &kind, &id, e))
@@ -142,7 +142,7 @@ static struct db_value duration(struct http_request *rq)
 enum status timeline_call(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct sv phone = sv_trim(http_form(rq, "phone")), status = http_form(rq, "status"), id, item = new_id(rq);
-	const struct record_kind *kind;
+	const struct detail_kind *kind;
 	struct db_batch *b;
 
 	if (kind_of(rq, &kind, &id, e))
@@ -159,7 +159,7 @@ enum status timeline_call(struct http_request *rq, struct http_response *rs, str
 /* The telephone's icon was pressed (CON-66): the dialer opens, the call begins. */
 enum status contact_call(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	const struct record_kind *kind = record_kind(SV("contact"));
+	const struct detail_kind *kind = detail_kind(SV("contact"));
 	struct db_batch *b = web_batch(rq);
 	struct sv id, item = new_id(rq);
 
@@ -175,7 +175,7 @@ enum status contact_call(struct http_request *rq, struct http_response *rs, stru
 enum status call_save(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct db_batch *b = web_batch(rq);
-	const struct record_kind *kind = record_kind(http_form(rq, "kind"));
+	const struct detail_kind *kind = detail_kind(http_form(rq, "kind"));
 	struct sv id, of = http_form(rq, "of"), talk = http_form(rq, "conversation_id");
 	int saved;
 
@@ -251,7 +251,7 @@ enum status note_restore(struct http_request *rq, struct http_response *rs, stru
 
 enum status timeline_fragment(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	const struct record_kind *kind;
+	const struct detail_kind *kind;
 	struct tmpl_value *page;
 	struct db_batch *b;
 	struct sv id;
