@@ -355,7 +355,7 @@ begin
 				from internal.import_person(data, mode, by) r;
 		end if;
 		insert into public.import_rows (organization_id, import_id, row, action, record_id, deal_id, before)
-			values (auth.org(), import, line, case when is_new or deal_id is not null and before is null then 'created'
+			values (auth.org(), import, line, case when is_new or deal_id is not null then 'created'
 				when mode = 'skip' then 'skipped' else 'updated' end, record_id, deal_id, before);
 	exception when others then
 		get stacked diagnostics state = returned_sqlstate, words = message_text, broken = constraint_name;
@@ -375,10 +375,13 @@ language plpgsql
 as $$
 declare
 	s record;
+	since timestamptz := clock_timestamp();
 begin
 	for s in select x.row, x.data from internal.import_staging x
 			where x.organization_id = auth.org() and x.import_id = import order by x.row limit most loop
 		perform internal.import_one(import, of_kind, s.row, s.data, mode, by);
+		-- The record of the import is locked meanwhile, and somebody may want to pause it.
+		exit when clock_timestamp() - since > interval '2 seconds';
 	end loop;
 end
 $$;
@@ -417,6 +420,56 @@ begin
 			owner_id = coalesce((data ->> 'assignee_id')::uuid, k.owner_id)
 			where x.organization_id = auth.org() and x.id = record_id;
 	end if;
+end
+$$;
+
+-- Companies that are new, in one statement; those whose name or domain stands in an
+-- earlier row as well wait until that one is on file. Returns how many.
+create function internal.import_company_set(import uuid, most integer, mode text) returns integer
+language plpgsql
+as $$
+declare
+	org uuid := auth.org();
+	through integer;
+begin
+	with b as materialized (
+		select s.row, s.data, lower(s.data ->> 'name') as name, lower(s.data ->> 'domain') as domain
+		from internal.import_staging s where s.organization_id = org and s.import_id = import order by s.row limit most
+	), known as materialized (
+		select k.name as word, 'n' as kind from internal.companies_named(array(select b.name from b)) k
+		union all
+		select k.domain, 'd' from internal.companies_of_domain(array(select b.domain from b where b.domain is not null)) k
+	), new as materialized (
+		select uuid7() as id, b.row, c from (
+			select b.*, row_number() over (partition by b.name order by b.row) as nth,
+				row_number() over (partition by b.domain order by b.row) as nth_domain from b) b,
+			lateral jsonb_populate_record(null::public.companies, b.data) c
+		where mode = 'add' or (b.nth = 1 and (b.domain is null or b.nth_domain = 1)
+			and not exists (select from known k where (k.kind = 'n' and k.word = b.name) or (k.kind = 'd' and k.word = b.domain)))
+	), made as (
+		insert into public.companies (organization_id, id, name, domain, website, industry, street, city, state, postal_code,
+				country, phones, emails, employee_count, annual_revenue, description, tags, custom_fields, owner_id)
+			select org, n.id, (n.c).name, (n.c).domain, (n.c).website, (n.c).industry, (n.c).street, (n.c).city, (n.c).state,
+				(n.c).postal_code, (n.c).country, coalesce((n.c).phones, '{}'), coalesce((n.c).emails, '{}'),
+				(n.c).employee_count, (n.c).annual_revenue, (n.c).description, coalesce((n.c).tags, '{}'),
+				coalesce((n.c).custom_fields, '{}'), (b.data ->> 'assignee_id')::uuid
+			from new n join b on b.row = n.row order by n.row
+		returning id
+	), told as (
+		insert into public.import_rows (organization_id, import_id, row, action, record_id)
+			select org, import, n.row, 'created', n.id from new n
+		returning row
+	), gone as (
+		delete from internal.import_staging s using told t
+		where s.organization_id = org and s.import_id = import and s.row = t.row
+	)
+	select count(*) into through from told, (select count(*) from made) m;
+	return through;
+exception when others then
+	if internal.row_fault(sqlstate, sqlerrm, null) is null then
+		raise;
+	end if;
+	return 0;
 end
 $$;
 
@@ -481,7 +534,7 @@ begin
 	perform internal.lock_all_identities(org);
 	if j.kind = 'contacts' then
 		perform internal.import_contacts_slice(import, most, j.duplicates, j.match);
-	else
+	elsif j.kind <> 'companies' or internal.import_company_set(import, most, j.duplicates) = 0 then
 		perform internal.import_each(import, j.kind, most, j.duplicates, j.match);
 	end if;
 	select count(*) into staged from internal.import_staging s where s.organization_id = org and s.import_id = import;
@@ -513,6 +566,7 @@ declare
 	j public.imports;
 	lines integer[];
 	gone integer := 0;
+	gone_deals integer;
 	back integer := 0;
 	all_rows integer;
 	left_over integer;
@@ -527,6 +581,7 @@ begin
 	delete from public.deals d using public.import_rows r
 		where r.organization_id = org and r.import_id = import and r.row = any (lines) and r.deal_id is not null
 			and d.organization_id = org and d.id = r.deal_id and d.updated_at = r.stamp;
+	get diagnostics gone_deals = row_count;
 	if j.kind = 'companies' then
 		delete from public.companies c using public.import_rows r
 			where r.organization_id = org and r.import_id = import and r.row = any (lines) and r.action = 'created'
@@ -573,6 +628,11 @@ begin
 				and c.organization_id = org and c.id = r.record_id and c.updated_at = r.stamp;
 		get diagnostics back = row_count;
 	end if;
+	-- Of a row of deals the deal counts, not the contact that came with it.
+	if j.kind = 'deals' then
+		gone := greatest(gone, gone_deals);
+		back := least(back, all_rows - gone);
+	end if;
 	update public.import_rows r set taken_back = true
 		where r.organization_id = org and r.import_id = import and r.row = any (lines);
 	select count(*) into left_over from public.import_rows r where r.organization_id = org and r.import_id = import
@@ -617,7 +677,7 @@ grant execute on function internal.import_start(uuid, jsonb, text, text, jsonb, 
 	internal.import_contact_set(uuid, internal.contact_row[], text, text), internal.import_deal_places(jsonb),
 	internal.import_person(jsonb, text, text), internal.import_lead(jsonb, text),
 	internal.import_one(uuid, text, integer, jsonb, text, text), internal.import_each(uuid, text, integer, text, text),
-	internal.import_company(jsonb, text), internal.import_contacts_slice(uuid, integer, text, text),
+	internal.import_company(jsonb, text), internal.import_company_set(uuid, integer, text), internal.import_contacts_slice(uuid, integer, text, text),
 	internal.import_told(public.imports), internal.import_undo_step(uuid, integer) to authenticated, service_role;
 
 notify pgrst;

@@ -11,6 +11,7 @@
 #include "crm/table_file.h"
 
 #define SLICE 1000
+#define UNDO_SLICE 300
 #define READ_ROWS 5000
 #define READ_BYTES (4 << 20)
 #define ROWS_MAX 1000000
@@ -45,7 +46,7 @@ static void refused(struct turn *t, struct err *e)
 }
 
 /* A statement that tells how much is left. */
-static void step(struct turn *t, const char *sql)
+static void step(struct turn *t, const char *sql, int most)
 {
 	struct job *j = t->j;
 	struct db_batch *b = db_batch(worker_of(j)->db, j->arena);
@@ -54,7 +55,7 @@ static void step(struct turn *t, const char *sql)
 	int n;
 
 	db_as_system(b, j->organization_id);
-	n = db_add(b, sql, DB_S(t->id), DB_I(SLICE));
+	n = db_add(b, sql, DB_S(t->id), DB_I(most));
 	if (db_run(b, &e)) {
 		refused(t, &e);
 		return;
@@ -207,9 +208,9 @@ void import_start(struct job *j)
 	if (sv_eq(state, SV("reading")))
 		read_slice(&t);
 	else if (sv_eq(state, SV("running")))
-		step(&t, "select internal.import_step($1::uuid, $2) as n");
+		step(&t, "select internal.import_step($1::uuid, $2) as n", SLICE);
 	else if (sv_eq(state, SV("undoing")))
-		step(&t, "select internal.import_undo_step($1::uuid, $2) as n");
+		step(&t, "select internal.import_undo_step($1::uuid, $2) as n", UNDO_SLICE);
 	else
 		job_done(j);
 }

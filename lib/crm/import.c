@@ -442,7 +442,7 @@ static void add_cell(struct import *im, struct parts *p, const struct import_tar
 		break;
 	case TEXT_200:
 		p->named = p->named || !strcmp(c->key, "name");
-		p->someone = p->someone || !strcmp(c->key, "company_name");
+		p->someone = p->someone || (im->kind == IMPORT_LEADS && !strcmp(c->key, "company_name"));
 		add_text(im, &im->row, c, v, 200);
 		break;
 	case TEXT_5000:
