@@ -61,6 +61,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/deals_filter.c \
 	fcgi/app/pages/deals_quick.c \
 	fcgi/app/pages/files.c \
+	fcgi/app/pages/forecast.c \
 	fcgi/app/pages/history.c \
 	fcgi/app/pages/home.c \
 	fcgi/app/pages/import_files.c \
