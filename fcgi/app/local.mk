@@ -67,6 +67,9 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/forecast.c \
 	fcgi/app/pages/history.c \
 	fcgi/app/pages/home.c \
+	fcgi/app/pages/import_files.c \
+	fcgi/app/pages/import_map.c \
+	fcgi/app/pages/imports.c fcgi/app/imports.h \
 	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
 	fcgi/app/pages/inbox_post.c \
 	fcgi/app/pages/invitation.c \
