@@ -136,14 +136,13 @@ document.addEventListener('submit', (event) => {
 }, true);
 document.addEventListener('keydown', (event) => {
 	if (open?.form.contains(event.target)) {
-		if (event.key === 'Escape') { event.preventDefault(); close(); } else if (event.key === 'Enter' && event.target.matches('textarea') && !event.shiftKey) {
+		if (event.key === 'Escape') { event.preventDefault(); event.stopPropagation(); close(); } else if (event.key === 'Enter' && event.target.matches('textarea') && !event.shiftKey) {
 			event.preventDefault();
 			save(open.cell, open.form);
 		} else if (event.key === 'Enter' && event.target.matches('select')) {
 			event.preventDefault();
 			save(open.cell, open.form);
 		}
-		event.stopPropagation();
 		return;
 	}
 	if ((event.key === 'Enter' || event.key === 'F2') && event.target.matches?.('[data-cell]')) {
