@@ -81,6 +81,8 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/notifications.c \
 	fcgi/app/pages/onboarding.c \
 	fcgi/app/pages/organization.c \
+	fcgi/app/pages/pipeline_form.c fcgi/app/pages/pipeline_form.h \
+	fcgi/app/pages/pipeline_presets.c fcgi/app/pages/pipeline_presets.h \
 	fcgi/app/pages/pipelines.c \
 	fcgi/app/pages/products.c \
 	fcgi/app/pages/profile.c \
