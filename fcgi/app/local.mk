@@ -67,6 +67,9 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/forecast.c \
 	fcgi/app/pages/history.c \
 	fcgi/app/pages/home.c \
+	fcgi/app/pages/import_files.c \
+	fcgi/app/pages/import_map.c \
+	fcgi/app/pages/imports.c fcgi/app/imports.h \
 	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
 	fcgi/app/pages/inbox_post.c \
 	fcgi/app/pages/invitation.c \
@@ -87,6 +90,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/pipeline_form.c fcgi/app/pages/pipeline_form.h \
 	fcgi/app/pages/pipeline_presets.c fcgi/app/pages/pipeline_presets.h \
 	fcgi/app/pages/pipelines.c \
+	fcgi/app/pages/privacy.c \
 	fcgi/app/pages/products.c \
 	fcgi/app/pages/profile.c \
 	fcgi/app/pages/quote.c \
@@ -111,6 +115,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/tasks_figures.c \
 	fcgi/app/pages/tasks_list.c \
 	fcgi/app/pages/targets.c \
+	fcgi/app/pages/tags.c \
 	fcgi/app/pages/team.c \
 	fcgi/app/pages/team_hours.c \
 	fcgi/app/pages/team_member.c \
