@@ -209,29 +209,59 @@ do $$ begin
 		'owner_id is null and (select auth.may(''can_access_crm'')) and team_id = any ((select internal.my_teams())::uuid[])');
 end $$;
 
-create function internal.sees_lead(lead uuid) returns boolean
-language sql stable
-as $$ select exists (select from public.leads l where l.organization_id = auth.org() and l.id = lead) $$;
-grant execute on function internal.sees_lead(uuid) to authenticated, service_role;
-create policy leads on public.events as restrictive for select to authenticated
-	using (record_type <> 'lead' or (select auth.sees_all('contacts')) or internal.sees_lead(record_id));
+-- As in sql/085, with leads.
+create or replace function auth.sees(kind text, record uuid) returns boolean
+language plpgsql stable
+as $$
+declare
+	org uuid := auth.org();
+begin
+	case kind
+	when 'conversation', 'inbox' then
+		return exists (select from public.conversations c where c.organization_id = org and c.id = record);
+	when 'message' then
+		return exists (select from public.messages m where m.organization_id = org and m.id = record);
+	when 'contact' then
+		return exists (select from public.contacts c where c.organization_id = org and c.id = record);
+	when 'company' then
+		return exists (select from public.companies c where c.organization_id = org and c.id = record);
+	when 'deal' then
+		return exists (select from public.deals d where d.organization_id = org and d.id = record);
+	when 'lead' then
+		return exists (select from public.leads l where l.organization_id = org and l.id = record);
+	when 'quote' then
+		return exists (select from public.quotes q where q.organization_id = org and q.id = record);
+	when 'task' then
+		return exists (select from public.tasks t where t.organization_id = org and t.id = record);
+	when 'call_record' then
+		return exists (select from public.call_records r where r.organization_id = org and r.id = record);
+	else
+		return true;
+	end case;
+end
+$$;
 
--- ---- notes and tasks on a lead --------------------------------------------------------------
+-- ---- what hangs on a lead --------------------------------------------------------------------
 
+-- Files, mails, calls and tasks have the column already, from before there were leads.
 alter table public.notes add column lead_id uuid;
 alter table public.notes add constraint notes_lead_id_fkey foreign key (organization_id, lead_id)
 	references public.leads (organization_id, id) on delete cascade;
+alter table public.record_files add constraint record_files_lead_id_fkey foreign key (organization_id, lead_id)
+	references public.leads (organization_id, id) on delete cascade;
+alter table public.record_emails add constraint record_emails_lead_id_fkey foreign key (organization_id, lead_id)
+	references public.leads (organization_id, id) on delete cascade;
+alter table public.call_records add constraint call_records_lead_id_fkey foreign key (organization_id, lead_id)
+	references public.leads (organization_id, id) on delete set null (lead_id);
 create index notes_lead_idx on public.notes (organization_id, lead_id, created_at desc) where lead_id is not null;
-comment on column public.notes.lead_id is 'The lead on which it was written; once converted, contact or company has it as well';
-create policy leads on public.notes as restrictive to authenticated
+create policy visible_lead on public.notes as restrictive to authenticated
 	using (lead_id is null or contact_id is not null or company_id is not null
-		or (select auth.sees_all('contacts')) or internal.sees_lead(lead_id));
+		or (select auth.sees_all('contacts')) or auth.sees('lead', lead_id));
+comment on column public.notes.lead_id is 'The lead on which it was written; once converted, contact or company has it as well';
 
-alter table public.tasks add column if not exists lead_id uuid;
-alter table public.tasks drop constraint if exists tasks_lead_id_fkey;
 alter table public.tasks add constraint tasks_lead_id_fkey foreign key (organization_id, lead_id)
 	references public.leads (organization_id, id) on delete set null (lead_id);
-create index if not exists tasks_lead_idx on public.tasks (organization_id, lead_id) where lead_id is not null;
+create index tasks_lead_idx on public.tasks (organization_id, lead_id) where lead_id is not null;
 comment on column public.tasks.lead_id is 'The lead that it is about';
 
 -- ---- what happened --------------------------------------------------------------------------
@@ -241,8 +271,9 @@ create function internal.lead_snapshot(l public.leads) returns jsonb
 language sql immutable
 as $$ select to_jsonb(l) - '{search_text,track_key}'::text[] $$;
 
--- lead.created, updated, assigned, converted, deleted. A score that moves says
--- so by an event of its own: a hundred page visits are no change of the record.
+-- lead.created, updated, assigned, converted, deleted. A score that moves is no
+-- change of the record, or a hundred page visits would be; that it is high is
+-- told by lead.score.high.
 create function internal.lead_events() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -265,10 +296,6 @@ begin
 			'disqualify_reason');
 		if diff is not null then
 			perform internal.emit(new.organization_id, 'lead.updated', 'lead', new.id, internal.lead_snapshot(new), diff);
-		end if;
-		if new.score <> old.score then
-			perform internal.emit(new.organization_id, 'lead.score.changed', 'lead', new.id, internal.lead_snapshot(new),
-				internal.changes(was, internal.lead_snapshot(new), 'score'));
 		end if;
 	end if;
 	if new.owner_id is not null and (tg_op = 'INSERT' or new.owner_id is distinct from old.owner_id) then
@@ -311,4 +338,46 @@ $$;
 comment on function internal.find_leads(text, text, integer) is
 	'Ids of the caller''s leads by name, company, phone, e-mail or tag; an empty argument counts for all';
 grant execute on function internal.find_leads(text, text, integer) to authenticated, service_role;
+
+-- Its list (sql/102).
+insert into internal.record_kinds (kind, tbl, entity, sees, search) values
+	('leads', 'leads', 'lead', 'contacts',
+		$s$(t.search_text like %1$L or (t.custom_fields <> '{}' and internal.custom_text(t.custom_fields) like %1$L))$s$);
+insert into internal.record_expressions (kind, key, expression, type) values ('leads', 'name', 'lower(t.name)', 'text');
+create index leads_custom_text_idx on public.leads using gin (organization_id, internal.custom_text(custom_fields) gin_trgm_ops)
+	where custom_fields <> '{}';
+create index leads_custom_idx on public.leads using gin (organization_id, custom_fields jsonb_path_ops) where custom_fields <> '{}';
+
+-- What its page shows (sql/111): whose events belong to a record. A contact,
+-- company or deal shows those of the lead that it was as well.
+alter function internal.timeline_related(text, uuid) rename to timeline_related_but_leads;
+create function internal.timeline_related(of_kind text, of_id uuid) returns table (t text, i uuid)
+language sql stable
+as $$
+	select x.t, x.i from internal.timeline_related_but_leads(of_kind, of_id) x
+	union all
+	(select 'lead', l.id from public.leads l
+		where of_kind = 'contact' and l.organization_id = auth.org() and l.converted_contact_id = of_id limit 20)
+	union all
+	(select 'lead', l.id from public.leads l
+		where of_kind = 'company' and l.organization_id = auth.org() and l.converted_company_id = of_id limit 20)
+	union all
+	(select 'lead', l.id from public.leads l
+		where of_kind = 'deal' and l.organization_id = auth.org() and l.converted_deal_id = of_id limit 20)
+	union all
+	(select 'task', k.id from public.tasks k
+		where of_kind = 'lead' and k.organization_id = auth.org() and k.lead_id = of_id
+		order by k.created_at desc limit 50)
+$$;
+alter function internal.record_tasks(text, uuid, integer) rename to record_tasks_but_leads;
+create function internal.record_tasks(of_kind text, of_id uuid, most integer) returns setof uuid
+language sql stable
+as $$
+	select internal.record_tasks_but_leads(of_kind, of_id, most)
+	union all
+	(select k.id from public.tasks k where of_kind = 'lead' and k.organization_id = auth.org() and k.lead_id = of_id
+		order by k.completed, k.due_date nulls last, k.id limit most)
+$$;
+grant execute on function internal.timeline_related(text, uuid), internal.record_tasks(text, uuid, integer)
+	to authenticated, service_role;
 notify pgrst;

@@ -49,9 +49,11 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/company_form.c \
 	fcgi/app/pages/contact.c \
 	fcgi/app/pages/contact_form.c \
+	fcgi/app/pages/contact_links.c \
 	fcgi/app/pages/contacts.c \
 	fcgi/app/pages/custom_fields.c \
 	fcgi/app/pages/deal.c \
+	fcgi/app/pages/deal_extra.c fcgi/app/pages/deal_extra.h \
 	fcgi/app/pages/deal_form.c \
 	fcgi/app/pages/deal_move.c \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
@@ -59,13 +61,22 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/deals_filter.c \
 	fcgi/app/pages/deals_quick.c \
 	fcgi/app/pages/files.c \
+	fcgi/app/pages/forecast.c \
 	fcgi/app/pages/history.c \
 	fcgi/app/pages/home.c \
 	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
 	fcgi/app/pages/inbox_post.c \
 	fcgi/app/pages/invitation.c \
+	fcgi/app/pages/lead.c \
+	fcgi/app/pages/lead_convert.c \
+	fcgi/app/pages/lead_form.c \
+	fcgi/app/pages/lead_forms.c \
+	fcgi/app/pages/lead_scoring.c \
+	fcgi/app/pages/leads.c fcgi/app/pages/leads.h \
+	fcgi/app/pages/leads_board.c \
 	fcgi/app/pages/live.c \
 	fcgi/app/pages/login.c \
+	fcgi/app/pages/merge.c \
 	fcgi/app/pages/notes.c \
 	fcgi/app/pages/notifications.c \
 	fcgi/app/pages/onboarding.c \
