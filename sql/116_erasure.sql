@@ -38,6 +38,9 @@ declare
 	n_messages integer;
 	n_files integer;
 	n integer;
+	partners uuid[] := array(select m.primary_id from public.record_merges m
+		where m.organization_id = org and m.record_type = 'contact' and m.duplicate_id = any (ids));
+	own text[];
 begin
 	if auth.app_role() is distinct from 'SYSTEM' then
 		perform internal.must('can_delete_data');
@@ -50,6 +53,9 @@ begin
 			|| c.emails || c.phones || array(select ltrim(p, '+') from unnest(c.phones) p)
 			|| array(select h.value from public.contact_handles h where h.organization_id = org and h.contact_id = contact)) w
 		where length(w) > 2 and w !~ '["\\]' order by w desc);
+	-- Numbers and addresses that are its own, and stood for a while in a record that it was merged into.
+	own := array(select w from unnest(c.emails || c.phones) w where not exists (select from public.contacts k
+		where k.organization_id = org and k.id = any (partners) and w = any (k.emails || k.phones)));
 	talks := array(select x.id from public.conversations x where x.organization_id = org and x.contact_id = contact);
 	-- All records that are the person's own.
 	gone := ids || talks
@@ -107,6 +113,12 @@ begin
 		delete from public.contacts x where x.organization_id = org and x.id = contact;
 	end if;
 	n := internal.blank_events(org, gone);
+	if partners <> '{}' and own <> '{}' then
+		perform set_config('kontor.retention', 'on', true);
+		update public.events e set data = internal.scrubbed(e.data::text, own)::jsonb, changes = internal.scrubbed(e.changes::text, own)::jsonb
+			where e.organization_id = org and e.record_type = 'contact' and e.record_id = any (partners);
+		perform set_config('kontor.retention', '', true);
+	end if;
 	perform internal.tags_fold();
 	if hashes <> '{}' then
 		perform job.enqueue(org, 'file_sweep', null, jsonb_build_object('sha256', to_jsonb(hashes)), now() + interval '1 second');

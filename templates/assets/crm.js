@@ -1,6 +1,6 @@
 // Pages of contacts, companies, deals and settings: repeated lines of forms,
 // pickers.
-import { toast, text } from './kontor.js';
+import { toast, post, text } from './kontor.js';
 
 // ---- small things ---------------------------------------------------------------
 
