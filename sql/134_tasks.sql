@@ -10,6 +10,7 @@ alter table public.tasks
 	add column team_id uuid,
 	add column parent_id uuid,
 	add column company_id uuid,
+	add column lead_id uuid, -- its foreign key follows in 142, where leads stand
 	add column project_id uuid,
 	add column milestone_id uuid,
 	add column case_id uuid,
@@ -360,9 +361,9 @@ begin
 		else
 			-- An id made of both: asked twice, it makes no more.
 			return query insert into public.tasks (organization_id, id, title, description, due_date, priority, status, assignee_id, contact_id,
-					company_id, deal_id, conversation_id, project_id, milestone_id, case_id, parent_id, tags, custom_fields,
+					company_id, lead_id, deal_id, conversation_id, project_id, milestone_id, case_id, parent_id, tags, custom_fields,
 					reminder_minutes, reminder_at, recurrence)
-				values (t.organization_id, md5(t.id::text || m.id)::uuid, t.title, t.description, t.due_date, t.priority, t.status, m.id, t.contact_id, t.company_id,
+				values (t.organization_id, md5(t.id::text || m.id)::uuid, t.title, t.description, t.due_date, t.priority, t.status, m.id, t.contact_id, t.company_id, t.lead_id,
 					t.deal_id, t.conversation_id, t.project_id, t.milestone_id, t.case_id, t.parent_id, t.tags, t.custom_fields,
 					t.reminder_minutes, t.reminder_at, t.recurrence)
 				on conflict (organization_id, id) do nothing returning *;

@@ -281,10 +281,10 @@ begin
 	end if;
 	r := internal.rrule_read(new.recurrence);
 	insert into public.tasks (organization_id, title, description, due_date, priority, assignee_id, team_id, parent_id, contact_id,
-			company_id, deal_id, conversation_id, project_id, milestone_id, case_id, tags, custom_fields, created_by,
+			company_id, lead_id, deal_id, conversation_id, project_id, milestone_id, case_id, tags, custom_fields, created_by,
 			reminder_minutes, recurrence, series_id, recurred_from)
 		values (new.organization_id, new.title, new.description, due, new.priority, new.assignee_id, new.team_id, new.parent_id,
-			new.contact_id, new.company_id, new.deal_id, new.conversation_id, new.project_id, new.milestone_id, new.case_id, new.tags,
+			new.contact_id, new.company_id, new.lead_id, new.deal_id, new.conversation_id, new.project_id, new.milestone_id, new.case_id, new.tags,
 			new.custom_fields, new.created_by, new.reminder_minutes,
 			case when r.count is null then new.recurrence
 				else regexp_replace(new.recurrence, 'COUNT=[0-9]+', 'COUNT=' || r.count - 1) end, new.series_id, new.id)

@@ -154,7 +154,9 @@ begin
 		'overall', (select jsonb_build_object('total', coalesce(sum(f.total), 0), 'completed', coalesce(sum(f.completed), 0),
 			'done', coalesce(sum(f.done), 0),
 			'rate', coalesce(round(100.0 * sum(f.completed) / nullif(sum(f.total), 0), 1), 0)) from f),
-		'by_priority', (select coalesce(jsonb_agg(jsonb_build_object('priority', p.priority, 'total', p.total, 'completed', p.completed,
+		'by_priority', (select coalesce(jsonb_agg(jsonb_build_object('priority', p.priority, 'key', lower(p.priority),
+			'is_critical', p.priority = 'CRITICAL', 'is_high', p.priority = 'HIGH', 'is_medium', p.priority = 'MEDIUM',
+			'is_low', p.priority = 'LOW', 'total', p.total, 'completed', p.completed,
 			'rate', coalesce(round(100.0 * p.completed / nullif(p.total, 0), 1), 0), 'overdue', p.overdue)
 			order by array_position(array['CRITICAL', 'HIGH', 'MEDIUM', 'LOW'], p.priority)), '[]')
 			from (select n.priority, coalesce(sum(f.total), 0) as total, coalesce(sum(f.completed), 0) as completed,

@@ -40,7 +40,7 @@ grant execute on function internal.task_patterns(text), internal.find_tasks(text
 
 create view app.task_rows with (security_invoker = true) as
 select t.organization_id, t.id, t.title, t.status, t.priority, t.is_open, t.completed, t.sort_key, t.due_date, t.tags, t.recurrence,
-	t.parent_id, t.assignee_id, t.team_id, t.contact_id, t.company_id, t.deal_id, t.conversation_id, t.updated_at,
+	t.parent_id, t.assignee_id, t.team_id, t.contact_id, t.company_id, t.lead_id, t.deal_id, t.conversation_id, t.updated_at,
 	lower(replace(t.status, ' ', '_')) as status_key, lower(t.priority) as priority_key,
 	t.status = 'In Progress' as in_progress, t.status = 'Cancelled' as cancelled,
 	t.priority in ('HIGH', 'CRITICAL') as is_high, t.priority = 'MEDIUM' as is_medium, t.priority = 'LOW' as is_low,
@@ -236,13 +236,15 @@ begin
 	perform set_config('kontor.restoring', 'on', true);
 	-- What it pointed to may be gone meanwhile; it comes back without that.
 	insert into public.tasks (organization_id, id, title, description, due_date, priority, status, former_status, completed_at, assignee_id,
-			contact_id, deal_id, company_id, conversation_id, team_id, parent_id, project_id, milestone_id, case_id, tags, custom_fields,
+			contact_id, deal_id, company_id, lead_id, template_id, conversation_id, team_id, parent_id, project_id, milestone_id, case_id, tags, custom_fields,
 			created_by, created_at, reminder_minutes, reminder_at, recurrence, series_id, recurred_from)
 		select r.organization_id, r.id, r.title, r.description, r.due_date, r.priority, r.status, r.former_status, r.completed_at,
 			(select p.id from public.profiles p where p.organization_id = r.organization_id and p.id = r.assignee_id),
 			(select k.id from public.contacts k where k.organization_id = r.organization_id and k.id = r.contact_id),
 			(select d.id from public.deals d where d.organization_id = r.organization_id and d.id = r.deal_id),
 			(select c.id from public.companies c where c.organization_id = r.organization_id and c.id = r.company_id),
+			(select l.id from public.leads l where l.organization_id = r.organization_id and l.id = r.lead_id),
+			r.template_id,
 			(select c.id from public.conversations c where c.organization_id = r.organization_id and c.id = r.conversation_id),
 			(select g.id from public.teams g where g.organization_id = r.organization_id and g.id = r.team_id),
 			r.parent_id,

@@ -1,6 +1,8 @@
 pkglibexec_PROGRAMS += worker/kontor-worker
 worker_kontor_worker_SOURCES = \
+	worker/approval_mail.c \
 	worker/booking_mail.c \
+	worker/bulk.c \
 	worker/import.c \
 	worker/leads.c \
 	worker/mail.c \

@@ -167,7 +167,7 @@ void form_show(const struct form *f, struct tmpl_value *page, struct http_respon
  * (app/form_problem writes the field, from page value record.updated_at).
  * record_save holds the record at it; when others changed the record since, the
  * form comes back with app/form_problem asking per field whose value stays. kind
- * is contact, company, deal, task or lead (internal.record_table).
+ * is contact, company, deal, task or lead (internal.versioned_name).
  *
  * What saves in another way does the same by itself: version_hold before its
  * statements; the batch then ends with ST_CHANGED, and version_clash reads what

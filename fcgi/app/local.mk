@@ -9,7 +9,11 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/quotes.h \
 	fcgi/app/recent.c fcgi/app/recent.h \
 	fcgi/app/records.c fcgi/app/records.h fcgi/app/records.def \
+	fcgi/app/records_bulk.c \
 	fcgi/app/records_cell.c \
+	fcgi/app/records_edit.c \
+	fcgi/app/records_export.c \
+	fcgi/app/records_forms.c \
 	fcgi/app/records_state.c fcgi/app/records_state.h \
 	fcgi/app/record.c fcgi/app/record.h fcgi/app/timeline.def \
 	fcgi/app/routes.c fcgi/app/routes.h \
@@ -22,6 +26,7 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/routes/leads.def \
 	fcgi/app/routes/deals.def \
 	fcgi/app/routes/pipelines.def \
+	fcgi/app/routes/records.def \
 	fcgi/app/routes/tasks.def \
 	fcgi/app/routes/imports.def \
 	fcgi/app/routes/inbox.def \
@@ -44,9 +49,11 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/company_form.c \
 	fcgi/app/pages/contact.c \
 	fcgi/app/pages/contact_form.c \
+	fcgi/app/pages/contact_links.c \
 	fcgi/app/pages/contacts.c \
 	fcgi/app/pages/custom_fields.c \
 	fcgi/app/pages/deal.c \
+	fcgi/app/pages/deal_extra.c fcgi/app/pages/deal_extra.h \
 	fcgi/app/pages/deal_form.c \
 	fcgi/app/pages/deal_move.c \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
@@ -54,6 +61,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/deals_filter.c \
 	fcgi/app/pages/deals_quick.c \
 	fcgi/app/pages/files.c \
+	fcgi/app/pages/forecast.c \
 	fcgi/app/pages/history.c \
 	fcgi/app/pages/home.c \
 	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
@@ -68,6 +76,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/leads_board.c \
 	fcgi/app/pages/live.c \
 	fcgi/app/pages/login.c \
+	fcgi/app/pages/merge.c \
 	fcgi/app/pages/notes.c \
 	fcgi/app/pages/notifications.c \
 	fcgi/app/pages/onboarding.c \

@@ -9,27 +9,27 @@ static int add_preset(struct http_request *rq, struct db_batch *b)
 {
 	static const char *const names[] = { "contact_id", "deal_id", "company_id", "conversation_id",
 					     "parent_id", "project_id" };
-	struct db_value v[6];
+	struct db_value v[7];
 
 	for (size_t i = 0; i < 6; i++) {
 		struct sv value = http_query(rq, names[i]);
 
 		v[i] = DB_OPT(uuid_valid(value) ? value : SV_NONE);
 	}
+	v[6] = DB_OPT(http_query(rq, "due"));
 	return db_addv(b,
 		"select k.id as contact_id, internal.person(k.first_name, k.last_name, coalesce(k.phones[1], k.emails[1]))"
 		"	as contact_name, k.id is not null as has_contact, d.id as deal_id, d.title as deal, co.id as company_id, co.name as company,"
 		" x.talk as conversation_id, x.parent as parent_id, x.project as project_id, 'MEDIUM' as priority, true as is_medium,"
 		" case when x.talk is not null then auth.uid() end as assignee_id,"
-		" case when x.talk is not null then app.task_due('+3', null) end as due_date,"
-		" case when x.talk is not null then to_char(app.task_due('+3', null) at time zone (select app.task_zone()),"
-		"	'YYYY-MM-DD') end as due_day"
+		" coalesce(internal.day_or_null($7)::text, case when x.talk is not null then to_char(app.task_due('+3', null)"
+		"	at time zone (select app.task_zone()), 'YYYY-MM-DD') end) as due_day"
 		" from (select $1::uuid as contact, $2::uuid as deal, $3::uuid as company, $4::uuid as talk,"
 		"	$5::uuid as parent, $6::uuid as project) x"
 		" left join deals d on d.id = x.deal"
 		" left join conversations c on c.id = x.talk"
 		" left join contacts k on k.id = coalesce(x.contact, d.contact_id, c.contact_id)"
-		" left join companies co on co.id = coalesce(x.company, d.company_id)", 6, v);
+		" left join companies co on co.id = coalesce(x.company, d.company_id)", 7, v);
 }
 
 #define RULE_IS(name, rule) " t.recurrence = '" rule "' as repeat_" name ","

@@ -9,7 +9,7 @@
 /* ---- filters ------------------------------------------------------------ */
 
 const char *const task_filters[] = { "q", "status", "priority", "assignee", "tag", "due", "contact",
-				     "company", "deal", "project", "team", "blocked", NULL };
+				     "company", "lead", "deal", "project", "team", "blocked", NULL };
 
 static const struct {
 	const char *name, *sql;
@@ -90,6 +90,7 @@ void tasks_filter(struct query *q, struct http_request *rq)
 	filter_due(q, http_query(rq, "due"));
 	filter_id(q, rq, "contact", " and t.contact_id = ");
 	filter_id(q, rq, "company", " and t.company_id = ");
+	filter_id(q, rq, "lead", " and t.lead_id = ");
 	filter_id(q, rq, "deal", " and t.deal_id = ");
 	filter_id(q, rq, "project", " and t.project_id = ");
 	filter_id(q, rq, "team", " and t.team_id = ");
@@ -191,7 +192,7 @@ static const struct {
 } chip_labels[] = {
 	{ "q", N_("Words") }, { "status", N_("Status") }, { "priority", N_("Priority") },
 	{ "assignee", N_("Assignee") }, { "tag", N_("Tag") }, { "due", N_("Due") },
-	{ "contact", N_("Contact") }, { "company", N_("Company") }, { "deal", N_("Deal") },
+	{ "contact", N_("Contact") }, { "company", N_("Company") }, { "lead", N_("Lead") }, { "deal", N_("Deal") },
 	{ "project", N_("Project") }, { "team", N_("Team") }, { "blocked", N_("Dependencies") },
 };
 
@@ -212,9 +213,11 @@ int tasks_chips_add(struct http_request *rq, struct db_batch *b)
 		" (select c.name from companies c where c.id = $3::uuid) as company,"
 		" (select d.title from deals d where d.id = $4::uuid) as deal,"
 		" (select p.name from projects p where p.id = $5::uuid) as project,"
-		" (select t.name from teams t where t.id = $6::uuid) as team",
+		" (select t.name from teams t where t.id = $6::uuid) as team,"
+		" (select l.name from leads l"
+		"	where l.id = $7::uuid) as lead",
 		id_or_null(rq, "assignee"), id_or_null(rq, "contact"), id_or_null(rq, "company"),
-		id_or_null(rq, "deal"), id_or_null(rq, "project"), id_or_null(rq, "team"));
+		id_or_null(rq, "deal"), id_or_null(rq, "project"), id_or_null(rq, "team"), id_or_null(rq, "lead"));
 }
 
 static struct sv chip_value(const struct db_batch *b, int stmt, const char *filter, struct sv value)

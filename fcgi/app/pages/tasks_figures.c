@@ -31,7 +31,7 @@ static const char weeks_sql[] =
 	"		'nobody', p.id is null, 'done', w.done) order by w.done desc)"
 	"		from w left join profiles p on p.id = w.who where w.week = s.week)) order by s.week)"
 	"	from (select s.*, row_number() over (order by s.week) as place from sums s) s, most m) as weeks,"
-	" (select greatest(count(*), 1) * 100 from sums) as width,"
+	" (select greatest(count(*), 1) * 100 from sums) as width, exists (select from w) as has_weeks,"
 	" (select jsonb_agg(jsonb_build_object('n', n::text::integer, 'span', i, 'is_day', i = 1, 'is_week', i = 2,"
 	"	'is_month', i = 3, 'is_more', i = 4, 'percent', round(100.0 * n::text::numeric"
 	"	/ greatest((f.a #>> '{overdue,count}')::numeric, 1))) order by i)"
