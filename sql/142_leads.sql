@@ -211,20 +211,20 @@ end $$;
 
 -- ---- what hangs on a lead --------------------------------------------------------------------
 
--- Files, mails, calls and tasks have the column already, from before there were leads.
-alter table public.notes add column lead_id uuid;
-alter table public.notes add constraint notes_lead_id_fkey foreign key (organization_id, lead_id)
-	references public.leads (organization_id, id) on delete cascade;
+alter table public.notes add column lead_id uuid,
+	add constraint notes_lead_id_fkey foreign key (organization_id, lead_id)
+		references public.leads (organization_id, id) on delete cascade;
+create index notes_lead_idx on public.notes (organization_id, lead_id, created_at desc) where lead_id is not null;
+create policy leads on public.notes as restrictive to authenticated
+	using (lead_id is null or contact_id is not null or company_id is not null
+		or (select auth.sees_all('contacts')) or auth.sees('lead', lead_id));
+-- The columns of these stand in sql/110, before the leads themselves.
 alter table public.record_files add constraint record_files_lead_id_fkey foreign key (organization_id, lead_id)
 	references public.leads (organization_id, id) on delete cascade;
 alter table public.record_emails add constraint record_emails_lead_id_fkey foreign key (organization_id, lead_id)
 	references public.leads (organization_id, id) on delete cascade;
 alter table public.call_records add constraint call_records_lead_id_fkey foreign key (organization_id, lead_id)
 	references public.leads (organization_id, id) on delete set null (lead_id);
-create index notes_lead_idx on public.notes (organization_id, lead_id, created_at desc) where lead_id is not null;
-create policy visible_lead on public.notes as restrictive to authenticated
-	using (lead_id is null or contact_id is not null or company_id is not null
-		or (select auth.sees_all('contacts')) or auth.sees('lead', lead_id));
 comment on column public.notes.lead_id is 'The lead on which it was written; once converted, contact or company has it as well';
 
 alter table public.tasks add constraint tasks_lead_id_fkey foreign key (organization_id, lead_id)
