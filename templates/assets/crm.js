@@ -130,3 +130,24 @@ for (const block of document.querySelectorAll('[data-json]')) {
 
 const zones = document.getElementById('zones');
 if (zones) for (const zone of Intl.supportedValuesOf('timeZone')) zones.append(new Option(zone, zone));
+
+// ---- tags: the last word is completed ------------------------------------------------
+
+for (const input of document.querySelectorAll('input[data-tags]')) {
+	const list = document.createElement('datalist');
+	list.id = `${input.id}-known`;
+	input.after(list);
+	input.setAttribute('list', list.id);
+	let timer;
+	input.addEventListener('input', () => {
+		clearTimeout(timer);
+		timer = setTimeout(async () => {
+			const words = input.value.split(',');
+			const last = words.pop().trim();
+			const answer = last && await fetch(`/tags/options?q=${encodeURIComponent(last)}`).catch(() => null);
+			if (!answer?.ok) return;
+			const before = words.map((w) => `${w.trim()}, `).join('');
+			list.replaceChildren(...(await answer.json()).map((name) => Object.assign(document.createElement('option'), { value: before + name })));
+		}, 160);
+	});
+}
