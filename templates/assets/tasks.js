@@ -34,6 +34,8 @@ function refresh() {
 	const open = panel?.open && body.querySelector('[data-detail]');
 	const jobs = [];
 	if (open) jobs.push(window.htmx.ajax('GET', `/tasks/${open.dataset.detail}`, { target: '#task-panel-body', swap: 'innerHTML' }));
+	const page = document.querySelector('.task-page [data-detail]');
+	if (page) jobs.push(window.htmx.ajax('GET', location.pathname, { target: '#task-body', swap: 'outerHTML', headers: { 'X-Task-Page': '1' } }));
 	if (results) jobs.push(window.htmx.ajax('GET', pageOf(), { target: '#results', swap: 'innerHTML' }));
 	return Promise.all(jobs).then(() => {
 		for (const pick of document.querySelectorAll('.task-pick')) pick.checked = picked.has(pick.value);
@@ -404,3 +406,6 @@ document.addEventListener('htmx:pushedIntoHistory', () => {
 	const link = document.querySelector('[data-export]');
 	if (link) link.href = `/tasks/export${location.search}`;
 });
+
+// Pickers of a fragment that came later (crm.js).
+document.addEventListener('htmx:load', (event) => event.target.dispatchEvent?.(new CustomEvent('kontor:fragment', { bubbles: true })));
