@@ -95,7 +95,8 @@ begin
 	if p.typ = 'uuid' and words[1] = 'me' then
 		words[1] := auth.uid()::text;
 	end if;
-	return coalesce(to_jsonb(words[1]), 'null');
+	return coalesce(case p.typ when 'number' then to_jsonb(words[1]::numeric)
+		when 'checkbox' then to_jsonb(words[1] in ('true', 'yes', 'on', '1')) else to_jsonb(words[1]) end, 'null');
 end
 $$;
 
@@ -219,52 +220,18 @@ create policy own on public.trash as restrictive to authenticated
 -- ---- deletion with the way back ----------------------------------------------------------
 
 -- While records come back nothing is told: no events, notices or jobs.
-create function internal.restoring() returns boolean
-language sql stable parallel safe
-as $$ select coalesce(current_setting('kontor.restoring', true), '') = 'on' $$;
-
-create or replace function internal.emit(org uuid, event_type text, of_type text, of_id uuid, snapshot jsonb,
-	change jsonb default null) returns void
-language plpgsql security definer set search_path = ''
-as $$
+create function internal.quiet() returns trigger
+language plpgsql
+as $$ begin return null; end $$;
+do $$
+declare
+	t text;
 begin
-	if internal.restoring() then
-		return;
-	end if;
-	insert into public.events (organization_id, type, record_type, record_id, data, changes, actor_id)
-		values (org, event_type, of_type, of_id, snapshot, change, auth.uid());
-	perform job.wake();
-end
-$$;
-create or replace function internal.notify(org uuid, to_user uuid, of_kind text, of_type text, of_id uuid, details jsonb default '{}')
-returns void
-language plpgsql security definer set search_path = ''
-as $$
-begin
-	if to_user is null or to_user is not distinct from auth.uid() or internal.restoring() then
-		return;
-	end if;
-	insert into public.notifications (organization_id, user_id, kind, actor_id, record_type, record_id, data)
-		values (org, to_user, of_kind, auth.uid(), of_type, of_id, coalesce(details, '{}'));
-end
-$$;
-create or replace function job.enqueue(org uuid, job_kind text, job_key text, job_payload jsonb,
-	at timestamptz default now(), prio integer default 5, job_lane uuid default '00000000-0000-0000-0000-000000000000')
-	returns void
-language plpgsql security definer set search_path = ''
-as $$
-begin
-	if internal.restoring() then
-		return;
-	end if;
-	insert into job.jobs (organization_id, kind, key, lane, payload, run_at, priority)
-		values (org, job_kind, job_key, job_lane, job_payload, at, prio)
-		on conflict (organization_id, kind, key) where state <> 'dead' do nothing;
-	if at <= now() then
-		perform job.wake();
-	end if;
-end
-$$;
+	foreach t in array '{public.events,public.notifications,job.jobs}'::text[] loop
+		execute format($q$create trigger a_quiet before insert on %s for each row
+			when (coalesce(current_setting('kontor.restoring', true), '') = 'on') execute function internal.quiet()$q$, t);
+	end loop;
+end $$;
 
 -- Rows of other tables that go with these (cascade) or lose their link (set null).
 create function internal.trash_collect(org uuid, t regclass, ids uuid[], inout rows jsonb, inout links jsonb, depth integer default 0)
@@ -416,28 +383,32 @@ comment on function internal.trash_restore(uuid) is 'Undo of a deletion by who d
 
 -- ---- bulk: begin, slices, undo ---------------------------------------------------------------
 
--- ids, or conditions as in internal.records_page. Returns the change; its rows wait.
-create function internal.bulk_begin(of_kind text, of_action text, of_key text, of_vals jsonb, ids uuid[], conditions jsonb) returns uuid
+-- ids, or conditions as in internal.records_page. The id comes from the form, so that
+-- sending it twice makes one change.
+create function internal.bulk_begin(bulk uuid, of_kind text, of_action text, of_key text, of_vals jsonb, ids uuid[], conditions jsonb) returns void
 language plpgsql
 as $$
 declare
-	bulk uuid;
 	n integer;
 begin
 	delete from public.bulk_changes b where b.organization_id = auth.org() and b.user_id = auth.uid() and b.created_at < now() - interval '30 days';
 	if of_action <> 'delete' then
 		perform internal.record_place(of_kind, of_key);
 	end if;
-	insert into public.bulk_changes (kind, action, key, vals) values (of_kind, of_action, of_key,
+	insert into public.bulk_changes (id, kind, action, key, vals) values (bulk, of_kind, of_action, of_key,
 			case of_action when 'set' then jsonb_build_array(internal.record_typed(of_kind, of_key, of_vals))
 				when 'delete' then '[]' else internal.record_typed(of_kind, of_key, of_vals) end)
-		returning id into bulk;
+		on conflict do nothing;
+	get diagnostics n = row_count;
+	if n = 0 then -- the same request once more
+		return;
+	end if;
 	insert into public.bulk_rows (bulk_id, record_id)
 		select bulk, x from (select unnest(ids) as x where conditions is null
 			union select internal.records_ids(of_kind, conditions, 200000) where conditions is not null) u;
 	get diagnostics n = row_count;
 	update public.bulk_changes b set total = n where b.organization_id = auth.org() and b.id = bulk;
-	return bulk;
+	perform internal.bulk_go(bulk);
 end
 $$;
 
@@ -521,7 +492,7 @@ begin
 	if b.action = 'delete' or b.error is not null then
 		b.error := null;
 		foreach one in array ids loop
-			fault := coalesce(fault, internal.bulk_one(b, one));
+			fault := coalesce(internal.bulk_one(b, one), fault);
 		end loop;
 	end if;
 	return internal.bulk_count(bulk, fault, 'waiting', 'done');
@@ -629,6 +600,7 @@ begin
 	if n = 0 then
 		raise exception using errcode = 'KT409', message = 'This change cannot be undone now';
 	end if;
+	perform internal.bulk_go(bulk);
 end
 $$;
 
@@ -641,7 +613,9 @@ declare
 	todo integer;
 begin
 	select * into b from public.bulk_changes x where x.organization_id = auth.org() and x.id = bulk;
-	if b.total > most then
+	if b.state not in ('running', 'undoing') then
+		return;
+	elsif b.total > most then
 		perform internal.bulk_later(bulk);
 	elsif b.state = 'undoing' then
 		todo := internal.bulk_undo_slice(bulk, most);
@@ -695,9 +669,9 @@ declare
 	f regprocedure;
 begin
 	for f in select p.oid from pg_proc p where p.pronamespace = 'internal'::regnamespace
-			and p.proname ~ '^(record_(table|place|now|store|typed|current|set|delete)|restoring|trash_(keep|restore)|bulk_.*|act_as)$' loop
+			and p.proname ~ '^(record_(table|place|now|store|typed|current|set|delete)|quiet|trash_(keep|restore)|bulk_.*|act_as)$' loop
 		execute format('grant execute on function %s to authenticated, service_role', f);
 	end loop;
 end $$;
-grant execute on function internal.restoring() to kontor_app, kontor_worker;
+grant execute on function internal.quiet() to kontor_app, kontor_worker;
 notify pgrst;

@@ -209,30 +209,50 @@ do $$ begin
 		'owner_id is null and (select auth.may(''can_access_crm'')) and team_id = any ((select internal.my_teams())::uuid[])');
 end $$;
 
-create function internal.sees_lead(lead uuid) returns boolean
-language sql stable
-as $$ select exists (select from public.leads l where l.organization_id = auth.org() and l.id = lead) $$;
-grant execute on function internal.sees_lead(uuid) to authenticated, service_role;
-create policy leads on public.events as restrictive for select to authenticated
-	using (record_type <> 'lead' or (select auth.sees_all('contacts')) or internal.sees_lead(record_id));
+-- ---- what hangs on a lead --------------------------------------------------------------------
 
--- ---- notes and tasks on a lead --------------------------------------------------------------
-
-alter table public.notes add column lead_id uuid;
-alter table public.notes add constraint notes_lead_id_fkey foreign key (organization_id, lead_id)
-	references public.leads (organization_id, id) on delete cascade;
+alter table public.notes add column lead_id uuid,
+	add constraint notes_lead_id_fkey foreign key (organization_id, lead_id)
+		references public.leads (organization_id, id) on delete cascade;
 create index notes_lead_idx on public.notes (organization_id, lead_id, created_at desc) where lead_id is not null;
-comment on column public.notes.lead_id is 'The lead on which it was written; once converted, contact or company has it as well';
 create policy leads on public.notes as restrictive to authenticated
 	using (lead_id is null or contact_id is not null or company_id is not null
-		or (select auth.sees_all('contacts')) or internal.sees_lead(lead_id));
+		or (select auth.sees_all('contacts')) or auth.sees('lead', lead_id));
+-- The columns of these stand in sql/110, before the leads themselves.
+alter table public.record_files add constraint record_files_lead_id_fkey foreign key (organization_id, lead_id)
+	references public.leads (organization_id, id) on delete cascade;
+alter table public.record_emails add constraint record_emails_lead_id_fkey foreign key (organization_id, lead_id)
+	references public.leads (organization_id, id) on delete cascade;
+alter table public.call_records add constraint call_records_lead_id_fkey foreign key (organization_id, lead_id)
+	references public.leads (organization_id, id) on delete set null (lead_id);
+comment on column public.notes.lead_id is 'The lead on which it was written; once converted, contact or company has it as well';
 
-alter table public.tasks add column if not exists lead_id uuid;
-alter table public.tasks drop constraint if exists tasks_lead_id_fkey;
 alter table public.tasks add constraint tasks_lead_id_fkey foreign key (organization_id, lead_id)
 	references public.leads (organization_id, id) on delete set null (lead_id);
-create index if not exists tasks_lead_idx on public.tasks (organization_id, lead_id) where lead_id is not null;
+create index tasks_lead_idx on public.tasks (organization_id, lead_id) where lead_id is not null;
 comment on column public.tasks.lead_id is 'The lead that it is about';
+
+-- ---- who gets it (LEA-18..22) --------------------------------------------------------------------
+
+-- By the rules of sql/123: when it comes in, and again when its score has grown
+-- while nobody has it (LEA-9, LEA-21). The rules ask for a score that counts:
+-- one that a form begins with is there from the first moment on.
+create function internal.lead_assigned() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+	new.owner_id := internal.assign_owner('lead', jsonb_strip_nulls(jsonb_build_object('organization_id', new.organization_id,
+		'territory', new.territory, 'company_size', new.company_size, 'score', new.score,
+		'industry', coalesce(new.custom_fields ->> 'industry', new.custom_fields ->> 'sector'))));
+	return new;
+end
+$$;
+-- After own_new, which gives it to who sees only his own, and after what is stored.
+create trigger c_assign before insert on public.leads
+	for each row when (new.owner_id is null) execute function internal.lead_assigned();
+create trigger c_assign_score before update of score on public.leads
+	for each row when (new.owner_id is null and new.score > old.score and new.status in ('New', 'Contacted', 'Qualified'))
+	execute function internal.lead_assigned();
 
 -- ---- what happened --------------------------------------------------------------------------
 
@@ -241,8 +261,9 @@ create function internal.lead_snapshot(l public.leads) returns jsonb
 language sql immutable
 as $$ select to_jsonb(l) - '{search_text,track_key}'::text[] $$;
 
--- lead.created, updated, assigned, converted, deleted. A score that moves says
--- so by an event of its own: a hundred page visits are no change of the record.
+-- lead.created, updated, assigned, converted, deleted. A score that moves is no
+-- change of the record, or a hundred page visits would be; that it is high is
+-- told by lead.score.high.
 create function internal.lead_events() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
@@ -265,10 +286,6 @@ begin
 			'disqualify_reason');
 		if diff is not null then
 			perform internal.emit(new.organization_id, 'lead.updated', 'lead', new.id, internal.lead_snapshot(new), diff);
-		end if;
-		if new.score <> old.score then
-			perform internal.emit(new.organization_id, 'lead.score.changed', 'lead', new.id, internal.lead_snapshot(new),
-				internal.changes(was, internal.lead_snapshot(new), 'score'));
 		end if;
 	end if;
 	if new.owner_id is not null and (tg_op = 'INSERT' or new.owner_id is distinct from old.owner_id) then
@@ -311,4 +328,32 @@ $$;
 comment on function internal.find_leads(text, text, integer) is
 	'Ids of the caller''s leads by name, company, phone, e-mail or tag; an empty argument counts for all';
 grant execute on function internal.find_leads(text, text, integer) to authenticated, service_role;
+
+-- Its list (sql/102).
+insert into internal.record_kinds (kind, tbl, entity, sees, search) values
+	('leads', 'leads', 'lead', 'contacts',
+		$s$(t.search_text like %1$L or (t.custom_fields <> '{}' and internal.custom_text(t.custom_fields) like %1$L))$s$);
+insert into internal.record_expressions (kind, key, expression, type) values ('leads', 'name', 'lower(t.name)', 'text');
+create index leads_custom_text_idx on public.leads using gin (organization_id, internal.custom_text(custom_fields) gin_trgm_ops)
+	where custom_fields <> '{}';
+create index leads_custom_idx on public.leads using gin (organization_id, custom_fields jsonb_path_ops) where custom_fields <> '{}';
+
+-- What its page shows (sql/111): whose events belong to a record. A contact,
+-- company or deal shows those of the lead that it was as well.
+alter function internal.timeline_related(text, uuid) rename to timeline_related_but_leads;
+create function internal.timeline_related(of_kind text, of_id uuid) returns table (t text, i uuid)
+language sql stable rows 100
+as $$
+	select x.t, x.i from internal.timeline_related_but_leads(of_kind, of_id) x
+	union all
+	(select 'lead', l.id from public.leads l
+		where of_kind = 'contact' and l.organization_id = auth.org() and l.converted_contact_id = of_id limit 20)
+	union all
+	(select 'lead', l.id from public.leads l
+		where of_kind = 'company' and l.organization_id = auth.org() and l.converted_company_id = of_id limit 20)
+	union all
+	(select 'lead', l.id from public.leads l
+		where of_kind = 'deal' and l.organization_id = auth.org() and l.converted_deal_id = of_id limit 20)
+$$;
+grant execute on function internal.timeline_related(text, uuid) to authenticated, service_role;
 notify pgrst;

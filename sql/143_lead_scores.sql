@@ -57,7 +57,7 @@ do $$ begin
 	perform internal.flag_table('public.lead_engagement_events', 'can_access_crm');
 end $$;
 create policy visible on public.lead_engagement_events as restrictive to authenticated
-	using ((select auth.sees_all('contacts')) or internal.sees_lead(lead_id));
+	using ((select auth.sees_all('contacts')) or auth.sees('lead', lead_id));
 
 -- ---- computing ---------------------------------------------------------------------------
 
@@ -117,6 +117,29 @@ create trigger score_update after update on public.lead_engagement_events
 create trigger score_delete after delete on public.lead_engagement_events
 	referencing old table as changed for each statement execute function internal.lead_signals();
 
+-- A call that was logged, and a mail that was sent, are outreach. A call with a
+-- talk has its answer; of a mail nobody knows, whoever gets one says so.
+create function internal.lead_outreach() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+	if tg_table_name = 'record_emails' then
+		insert into public.lead_engagement_events (organization_id, id, lead_id, kind, channel, subject)
+			values (new.organization_id, new.id, new.lead_id, 'outreach', 'email', new.subject);
+	elsif new.call_status in ('COMPLETED', 'MISSED', 'FAILED') then
+		insert into public.lead_engagement_events as e (organization_id, id, lead_id, kind, at, channel, answered, subject)
+			values (new.organization_id, new.id, new.lead_id, 'outreach', coalesce(new.call_timestamp, now()), 'call',
+				new.call_status = 'COMPLETED', left(new.notes, 500))
+			on conflict (organization_id, id) do update set answered = excluded.answered, subject = excluded.subject;
+	end if;
+	return null;
+end
+$$;
+create trigger lead_outreach after insert on public.record_emails
+	for each row when (new.lead_id is not null) execute function internal.lead_outreach();
+create trigger lead_outreach after insert or update of call_status, notes on public.call_records
+	for each row when (new.lead_id is not null) execute function internal.lead_outreach();
+
 -- LEA-6: once per upward crossing, to the owner; else to who manages the lead's
 -- team; else to the administrators.
 create function internal.lead_high_score() returns trigger
@@ -136,7 +159,7 @@ begin
 		where t.organization_id = new.organization_id and t.id = new.team_id;
 	-- Kontor itself says so, whoever sent the signal.
 	insert into public.notifications (organization_id, user_id, kind, record_type, record_id, data)
-		select new.organization_id, u.id, 'lead.high_score', 'lead', new.id,
+		select new.organization_id, u.id, 'lead.score', 'lead', new.id,
 			jsonb_build_object('title', new.name, 'company', new.company_name, 'score', new.score)
 		from (select coalesce(new.owner_id, manager) as id where coalesce(new.owner_id, manager) is not null
 			union select r.user_id from public.user_roles r where coalesce(new.owner_id, manager) is null

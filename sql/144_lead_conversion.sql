@@ -177,13 +177,20 @@ $$;
 comment on function public.convert_lead(uuid, boolean, boolean, uuid, uuid, boolean, uuid, text, text, numeric, text, jsonb, jsonb, jsonb) is
 	'Makes contact, company and opportunity of a lead in one step, or links those that are there (LEA-14); once';
 
--- Notes and open tasks go along: to the contact, else to the company.
+-- Notes, mails, calls, files and open tasks go along: to the contact, else to the
+-- company. All but files are seen on the lead as well.
 create function internal.lead_hand_over(lead uuid, person uuid, firm uuid) returns void
 language plpgsql security definer set search_path = ''
 as $$
 begin
 	update public.notes n set contact_id = person, company_id = case when person is null then firm else n.company_id end
 		where n.organization_id = auth.org() and n.lead_id = lead;
+	update public.record_emails m set contact_id = person, company_id = case when person is null then firm end
+		where m.organization_id = auth.org() and m.lead_id = lead;
+	update public.call_records r set contact_id = coalesce(r.contact_id, person)
+		where r.organization_id = auth.org() and r.lead_id = lead and person is not null;
+	update public.record_files f set contact_id = person, company_id = case when person is null then firm end, lead_id = null
+		where f.organization_id = auth.org() and f.lead_id = lead;
 	update public.tasks t set contact_id = coalesce(t.contact_id, person)
 		where t.organization_id = auth.org() and t.lead_id = lead and not t.completed and person is not null;
 end

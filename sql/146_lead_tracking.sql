@@ -23,7 +23,7 @@ do $$ begin
 	perform internal.flag_table('public.lead_mail_pixels', 'can_access_crm');
 end $$;
 create policy visible on public.lead_mail_pixels as restrictive to authenticated
-	using ((select auth.sees_all('contacts')) or internal.sees_lead(lead_id));
+	using ((select auth.sees_all('contacts')) or auth.sees('lead', lead_id));
 
 create function public.lead_mail_pixel(lead_id uuid, subject text default null) returns text
 language sql

@@ -3,7 +3,7 @@
 -- refused, and the page asks per field whose value is to stay. Which fields
 -- others changed, who and when, is in the events.
 
-create function internal.versioned_table(kind text) returns text
+create function internal.versioned_name(kind text) returns text
 language sql immutable parallel safe
 as $$
 	select case kind when 'contact' then 'contacts' when 'company' then 'companies' when 'deal' then 'deals'
@@ -52,7 +52,7 @@ declare
 	v timestamptz;
 begin
 	execute format('select t.updated_at from public.%I t where t.organization_id = auth.org() and t.id = $1',
-		internal.versioned_table(of_kind)) into v using of_id;
+		internal.versioned_name(of_kind)) into v using of_id;
 	return v;
 end
 $$;
@@ -69,7 +69,7 @@ declare
 	found_version timestamptz;
 begin
 	execute format('select t.updated_at from public.%I t where t.organization_id = auth.org() and t.id = $1 for update',
-		internal.versioned_table(of_kind)) into found_version using of_id;
+		internal.versioned_name(of_kind)) into found_version using of_id;
 	if found_version is distinct from version and found_version is not null
 			and exists (select from internal.changed_since(of_kind, of_id, version) c
 				where fields is null or c.field = any (fields)) then
@@ -150,7 +150,7 @@ declare
 	r jsonb;
 begin
 	execute format('select to_jsonb(t) from public.%I t where t.organization_id = auth.org() and t.id = $1',
-		internal.versioned_table(of_kind)) into r using of_id;
+		internal.versioned_name(of_kind)) into r using of_id;
 	return query
 	select c.field, internal.person(p.first_name, p.last_name, p.email), internal.shown_time(c.at, internal.my_zone()),
 		internal.timeline_value(c.field, c.now, r), internal.timeline_value(c.field, y.v, r),
@@ -167,6 +167,6 @@ begin
 end
 $$;
 
-grant execute on function internal.versioned_table(text), internal.changed_since(text, uuid, timestamptz),
+grant execute on function internal.versioned_name(text), internal.changed_since(text, uuid, timestamptz),
 	internal.hold_version(text, uuid, timestamptz, text[], text[]), internal.record_version(text, uuid), internal.typed_value(text, jsonb),
 	internal.version_clash(text, uuid, timestamptz, jsonb) to authenticated, service_role;

@@ -252,6 +252,19 @@ static void wind_down(struct loop *l)
 		log_info("stopped");
 }
 
+struct tmpl_set *worker_words(struct worker *w, const struct tr_language *language)
+{
+	struct tmpl_set **set = &w->words[language - tr_languages];
+
+	tr_use(language);
+	if (!*set) {
+		*set = tmpl_set_open(conf_str(CONF_templates_dir));
+		tmpl_set_reload(*set, conf_bool(CONF_templates_reload));
+		tmpl_set_translate(*set, tr);
+	}
+	return *set;
+}
+
 /* ---- starting --------------------------------------------------------------------------- */
 
 static enum status settings(struct arena *a, struct err *e)
@@ -329,6 +342,7 @@ int main(void)
 	signals();
 	metrics_open("kontor-worker");
 	inside(&l, a);
+	tr_open(conf_str(CONF_templates_dir));
 	l.w.templates = tmpl_set_open(conf_str(CONF_templates_dir));
 	tmpl_set_reload(l.w.templates, conf_bool(CONF_templates_reload));
 	l.next_purge = now_ms() + REAP_MS;
@@ -337,6 +351,9 @@ int main(void)
 	wind_down(&l);
 	job_queue_free(l.jobs);
 	tmpl_set_free(l.w.templates);
+	for (size_t i = 0; i < sizeof(l.w.words) / sizeof(*l.w.words); i++)
+		if (l.w.words[i])
+			tmpl_set_free(l.w.words[i]);
 	guard_free(l.guard);
 	db_free(l.w.db);
 	arena_free(l.arena);

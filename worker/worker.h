@@ -7,9 +7,11 @@
  * webhook.c   deliveries to endpoints
  * takeover.c  tells a channel's own bot that a person has taken over
  * import.c    imports whose request is over
+ * record_job.c  long work on records, exports of personal data, files that nobody has
  * mail.c      mail through the installation's relay
  * oidc.c      what sign-in at a provider asks of it
  * booking_mail.c  writes the mails about a booking
+ * approval_mail.c writes to who has to approve that a deal goes on
  * leads.c     scores of leads, anew
  *
  * SQL is short and synchronous on one connection; everything that waits for
@@ -18,6 +20,7 @@
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
+#include "base/tr.h"
 #include "db/db.h"
 #include "job/job.h"
 #include "net/net.h"
@@ -27,6 +30,7 @@ struct worker {
 	struct db *db;
 	struct net *net;
 	struct tmpl_set *templates; /* of mails */
+	struct tmpl_set *words[8];  /* the same by language; worker_words */
 	const char *name; /* host:pid:start */
 };
 
@@ -35,16 +39,23 @@ static inline struct worker *worker_of(const struct job *j)
 	return j->program;
 }
 
+/* Templates in that language, and tr() speaks it from here on. */
+struct tmpl_set *worker_words(struct worker *w, const struct tr_language *language);
+
 /* The table; schedules that settings may change are read by worker_handlers. */
 const struct job_handler *worker_handlers(size_t *n);
 
 void message_start(struct job *j);
 void webhook_start_all(struct job *const *jobs, size_t n);
 void takeover_start(struct job *j);
+void bulk_start(struct job *j);
 void import_start(struct job *j);
+void record_job_start(struct job *j);
+void file_sweep_start(struct job *j);
 void mail_start(struct job *j);
 void oidc_start(struct job *j);
 void booking_mail_start(struct job *j);
+void approval_mail_start(struct job *j);
 void lead_scores_start(struct job *j);
 
 #endif

@@ -35,6 +35,7 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/rest.c \
 	fcgi/api/auth.def fcgi/api/functions.def \
 	fcgi/api/function.c fcgi/api/function.h \
+	fcgi/api/functions/convert_lead.c \
 	fcgi/api/functions/create_deals_bulk.c \
 	fcgi/api/functions/create_lead.c \
 	fcgi/api/functions/duplicates.c \

@@ -137,6 +137,9 @@ struct sv form_id(struct form *f, const char *name);
 /* Digits with at most one point or comma and two decimals; empty is empty.
  * The comma becomes a point, spaces go. */
 struct sv form_money(struct form *f, const char *name);
+/* The same for a text that is no field of its own. */
+struct sv form_plain_number(struct arena *a, struct sv typed);
+bool form_is_money(struct sv s);
 struct sv form_date(struct form *f, const char *name);
 /* All values of a repeated field that are not empty, as a JSON array. */
 struct sv form_lines(struct form *f, const char *name);
@@ -167,7 +170,7 @@ void form_show(const struct form *f, struct tmpl_value *page, struct http_respon
  * (app/form_problem writes the field, from page value record.updated_at).
  * record_save holds the record at it; when others changed the record since, the
  * form comes back with app/form_problem asking per field whose value stays. kind
- * is contact, company, deal, task or lead (internal.record_table).
+ * is contact, company, deal, task or lead (internal.versioned_name).
  *
  * What saves in another way does the same by itself: version_hold before its
  * statements; the batch then ends with ST_CHANGED, and version_clash reads what

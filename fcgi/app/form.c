@@ -39,7 +39,7 @@ struct sv form_id(struct form *f, const char *name)
 }
 
 /* "12 500,50" is what many people type for 12500.50. */
-static struct sv plain_number(struct arena *a, struct sv typed)
+struct sv form_plain_number(struct arena *a, struct sv typed)
 {
 	char *out = arena_alloc(a, typed.n + 1);
 	size_t n = 0;
@@ -50,7 +50,7 @@ static struct sv plain_number(struct arena *a, struct sv typed)
 	return sv_make(out, n);
 }
 
-static bool is_money(struct sv s)
+bool form_is_money(struct sv s)
 {
 	ptrdiff_t point = sv_chr(s, '.');
 	size_t decimals = point < 0 ? 0 : s.n - (size_t)point - 1;
@@ -65,10 +65,10 @@ static bool is_money(struct sv s)
 
 struct sv form_money(struct form *f, const char *name)
 {
-	struct sv value = plain_number(f->rq->arena, form_text(f, name));
+	struct sv value = form_plain_number(f->rq->arena, form_text(f, name));
 
-	if (value.n && !is_money(value))
-		form_error(f, name, SV("Write a number such as 1250 or 1250.50"));
+	if (value.n && !form_is_money(value))
+		form_error(f, name, sv_from(tr("Write a number such as 1250 or 1250.50")));
 	return value;
 }
 
@@ -87,7 +87,7 @@ struct sv form_date(struct form *f, const char *name)
 	struct sv value = form_text(f, name);
 
 	if (value.n && !is_date(value))
-		form_error(f, name, SV("Write a date such as 2027-03-31"));
+		form_error(f, name, sv_from(tr("Write a date such as 2027-03-31")));
 	return value;
 }
 
@@ -136,7 +136,7 @@ struct sv form_words(struct form *f, const char *name)
 		if (!word.n)
 			continue;
 		if (word.n > 50 * 4)
-			form_error(f, name, SV("A tag has at most 50 characters"));
+			form_error(f, name, sv_from(tr("A tag has at most 50 characters")));
 		tmpl_push(shown, tmpl_text(f->rq->arena, word));
 		add_to_array(&json, word);
 	}
@@ -238,7 +238,7 @@ static void read_free(struct form *f, struct custom *c, struct sv label, struct 
 
 	if (!is_key(key))
 		form_error(f, "custom_fields",
-			   SV("A field's name has letters, digits and underscores, at most 64"));
+			   sv_from(tr("A field's name has letters, digits and underscores, at most 64")));
 	custom_begin(c, key, false);
 	buf_add(&c->value, value);
 	custom_flush(c);
@@ -284,66 +284,66 @@ int custom_add(struct db_batch *b, const char *entity, const char *values_sql, s
 static const struct {
 	const char *constraint, *field, *message;
 } refusals[] = {
-	{ "contacts_first_name_check", "first_name", "At most 100 characters" },
-	{ "contacts_last_name_check", "last_name", "At most 100 characters" },
-	{ "contacts_source_check", "source", "At most 50 characters" },
-	{ "contacts_description_check", "description", "At most 5,000 characters" },
-	{ "contacts_tags_check", "tags", "A tag has at most 50 characters" },
-	{ "contacts_custom_fields_check", "custom_fields", "Too much: 32 KB at most" },
-	{ "contacts_company_id_fkey", "company", "This company does not exist any more" },
-	{ "contacts_assignee_id_fkey", "assignee_id", "This person is not in the team any more" },
-	{ "companies_name_check", "name", "1 to 200 characters" },
-	{ "companies_description_check", "description", "At most 5,000 characters" },
-	{ "companies_tags_check", "tags", "A tag has at most 50 characters" },
-	{ "companies_custom_fields_check", "custom_fields", "Too much: 32 KB at most" },
-	{ "deals_title_check", "title", "1 to 200 characters" },
-	{ "deals_description_check", "description", "At most 5,000 characters" },
-	{ "deals_source_check", "source", "At most 50 characters" },
-	{ "deals_currency_check", "currency", "Three capital letters, such as EUR" },
-	{ "deals_probability_check", "probability", "0 to 100" },
-	{ "deals_tags_check", "tags", "A tag has at most 50 characters" },
-	{ "deals_custom_fields_check", "custom_fields", "Too much: 32 KB at most" },
-	{ "deals_contact_id_fkey", "contact", "This contact does not exist any more" },
-	{ "deals_company_id_fkey", "company", "This company does not exist any more" },
-	{ "deals_owner_id_fkey", "owner_id", "This person is not in the team any more" },
-	{ "deals_pipeline_id_fkey", "stage", "This pipeline does not exist any more" },
-	{ "bookings_title_check", "title", "1 to 200 characters" },
-	{ "bookings_check", "end", "The end comes after the start" },
-	{ "bookings_contact_id_fkey", "contact", "This contact does not exist any more" },
-	{ "bookings_profile_id_fkey", "profile_id", "This person is not in the team any more" },
-	{ "event_types_title_check", "title", "1 to 200 characters" },
-	{ "event_types_slug_key", "slug", "You have an event type with this link already" },
-	{ "event_types_description_check", "description", "At most 5,000 characters" },
-	{ "event_types_location_details_check", "location_details", "At most 500 characters" },
-	{ "event_types_confirmation_message_check", "confirmation_message", "At most 2,000 characters" },
-	{ "event_types_cancellation_message_check", "cancellation_message", "At most 2,000 characters" },
-	{ "products_name_check", "name", "1 to 200 characters" },
-	{ "products_sku_key", "sku", "Another product has this SKU" },
-	{ "products_tax_rate_check", "tax_rate", "0 to 100" },
-	{ "product_prices_currency_check", "price", "The currency has three letters, such as EUR" },
-	{ "product_discounts_discount_check", "min_quantity", "The discount is 0 to 100 percent" },
-	{ "product_discounts_min_quantity_check", "min_quantity", "The quantity is more than 0" },
-	{ "quotes_title_check", "title", "1 to 200 characters" },
-	{ "quotes_currency_check", "currency", "Three letters, such as EUR" },
-	{ "pipelines_name_check", "name", "1 to 100 characters" },
-	{ "webhook_configurations_url_check", "url", "This is not an http(s) address" },
-	{ "webhook_configurations_events_check", "events", "Choose at least one event" },
-	{ "custom_field_definitions_label_check", "label", "1 to 100 characters" },
+	{ "contacts_first_name_check", "first_name", N_("At most 100 characters") },
+	{ "contacts_last_name_check", "last_name", N_("At most 100 characters") },
+	{ "contacts_source_check", "source", N_("At most 50 characters") },
+	{ "contacts_description_check", "description", N_("At most 5,000 characters") },
+	{ "contacts_tags_check", "tags", N_("A tag has at most 50 characters") },
+	{ "contacts_custom_fields_check", "custom_fields", N_("Too much: 32 KB at most") },
+	{ "contacts_company_id_fkey", "company", N_("This company does not exist any more") },
+	{ "contacts_assignee_id_fkey", "assignee_id", N_("This person is not in the team any more") },
+	{ "companies_name_check", "name", N_("1 to 200 characters") },
+	{ "companies_description_check", "description", N_("At most 5,000 characters") },
+	{ "companies_tags_check", "tags", N_("A tag has at most 50 characters") },
+	{ "companies_custom_fields_check", "custom_fields", N_("Too much: 32 KB at most") },
+	{ "deals_title_check", "title", N_("1 to 200 characters") },
+	{ "deals_description_check", "description", N_("At most 5,000 characters") },
+	{ "deals_source_check", "source", N_("At most 50 characters") },
+	{ "deals_currency_check", "currency", N_("Three capital letters, such as EUR") },
+	{ "deals_probability_check", "probability", N_("0 to 100") },
+	{ "deals_tags_check", "tags", N_("A tag has at most 50 characters") },
+	{ "deals_custom_fields_check", "custom_fields", N_("Too much: 32 KB at most") },
+	{ "deals_contact_id_fkey", "contact", N_("This contact does not exist any more") },
+	{ "deals_company_id_fkey", "company", N_("This company does not exist any more") },
+	{ "deals_owner_id_fkey", "owner_id", N_("This person is not in the team any more") },
+	{ "deals_pipeline_id_fkey", "stage", N_("This pipeline does not exist any more") },
+	{ "bookings_title_check", "title", N_("1 to 200 characters") },
+	{ "bookings_check", "end", N_("The end comes after the start") },
+	{ "bookings_contact_id_fkey", "contact", N_("This contact does not exist any more") },
+	{ "bookings_profile_id_fkey", "profile_id", N_("This person is not in the team any more") },
+	{ "event_types_title_check", "title", N_("1 to 200 characters") },
+	{ "event_types_slug_key", "slug", N_("You have an event type with this link already") },
+	{ "event_types_description_check", "description", N_("At most 5,000 characters") },
+	{ "event_types_location_details_check", "location_details", N_("At most 500 characters") },
+	{ "event_types_confirmation_message_check", "confirmation_message", N_("At most 2,000 characters") },
+	{ "event_types_cancellation_message_check", "cancellation_message", N_("At most 2,000 characters") },
+	{ "products_name_check", "name", N_("1 to 200 characters") },
+	{ "products_sku_key", "sku", N_("Another product has this SKU") },
+	{ "products_tax_rate_check", "tax_rate", N_("0 to 100") },
+	{ "product_prices_currency_check", "price", N_("The currency has three letters, such as EUR") },
+	{ "product_discounts_discount_check", "min_quantity", N_("The discount is 0 to 100 percent") },
+	{ "product_discounts_min_quantity_check", "min_quantity", N_("The quantity is more than 0") },
+	{ "quotes_title_check", "title", N_("1 to 200 characters") },
+	{ "quotes_currency_check", "currency", N_("Three letters, such as EUR") },
+	{ "pipelines_name_check", "name", N_("1 to 100 characters") },
+	{ "webhook_configurations_url_check", "url", N_("This is not an http(s) address") },
+	{ "webhook_configurations_events_check", "events", N_("Choose at least one event") },
+	{ "custom_field_definitions_label_check", "label", N_("1 to 100 characters") },
 	{ "custom_field_definitions_key_key", "label",
-	  "There is a field of this name already, maybe a hidden one" },
-	{ "custom_field_definitions_key_check", "key", "Letters, digits and underscores, at most 64" },
-	{ "custom_field_definitions_options_check", "options", "At most 200 options" },
-	{ "organizations_name_check", "name", "1 to 200 characters" },
-	{ "organizations_slug_key", "slug", "Another organization has this one" },
-	{ "organizations_slug_check", "slug", "Lower-case letters, digits and hyphens" },
-	{ "organizations_currency_check", "currency", "Three capital letters, such as EUR" },
-	{ "teams_name_check", "name", "1 to 100 characters" },
-	{ "teams_organization_id_name_key", "name", "There is a team of this name already" },
-	{ "availability_slots_check", "slots", "A slot ends after it begins, on the same day" },
-	{ "api_keys_name_check", "name", "1 to 100 characters" },
-	{ "profiles_username_key", "username", "Somebody else has this name" },
-	{ "profiles_first_name_check", "first_name", "At most 100 characters" },
-	{ "profiles_last_name_check", "last_name", "At most 100 characters" },
+	  N_("There is a field of this name already, maybe a hidden one") },
+	{ "custom_field_definitions_key_check", "key", N_("Letters, digits and underscores, at most 64") },
+	{ "custom_field_definitions_options_check", "options", N_("At most 200 options") },
+	{ "organizations_name_check", "name", N_("1 to 200 characters") },
+	{ "organizations_slug_key", "slug", N_("Another organization has this one") },
+	{ "organizations_slug_check", "slug", N_("Lower-case letters, digits and hyphens") },
+	{ "organizations_currency_check", "currency", N_("Three capital letters, such as EUR") },
+	{ "teams_name_check", "name", N_("1 to 100 characters") },
+	{ "teams_organization_id_name_key", "name", N_("There is a team of this name already") },
+	{ "availability_slots_check", "slots", N_("A slot ends after it begins, on the same day") },
+	{ "api_keys_name_check", "name", N_("1 to 100 characters") },
+	{ "profiles_username_key", "username", N_("Somebody else has this name") },
+	{ "profiles_first_name_check", "first_name", N_("At most 100 characters") },
+	{ "profiles_last_name_check", "last_name", N_("At most 100 characters") },
 };
 
 bool form_refused(struct form *f, const struct db_batch *b, const struct err *e)
@@ -354,7 +354,7 @@ bool form_refused(struct form *f, const struct db_batch *b, const struct err *e)
 		return false;
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
 		if (sv_eq(constraint, sv_from(refusals[i].constraint))) {
-			form_error(f, refusals[i].field, sv_from(refusals[i].message));
+			form_error(f, refusals[i].field, sv_from(tr(refusals[i].message)));
 			return true;
 		}
 	}

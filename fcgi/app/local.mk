@@ -9,7 +9,11 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/quotes.h \
 	fcgi/app/recent.c fcgi/app/recent.h \
 	fcgi/app/records.c fcgi/app/records.h fcgi/app/records.def \
+	fcgi/app/records_bulk.c \
 	fcgi/app/records_cell.c \
+	fcgi/app/records_edit.c \
+	fcgi/app/records_export.c \
+	fcgi/app/records_forms.c \
 	fcgi/app/records_state.c fcgi/app/records_state.h \
 	fcgi/app/record.c fcgi/app/record.h fcgi/app/timeline.def \
 	fcgi/app/routes.c fcgi/app/routes.h \
@@ -22,6 +26,7 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/routes/leads.def \
 	fcgi/app/routes/deals.def \
 	fcgi/app/routes/pipelines.def \
+	fcgi/app/routes/records.def \
 	fcgi/app/routes/tasks.def \
 	fcgi/app/routes/imports.def \
 	fcgi/app/routes/inbox.def \
@@ -35,6 +40,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/access.c \
 	fcgi/app/pages/api_keys.c \
 	fcgi/app/pages/attachments.c \
+	fcgi/app/pages/assignment.c \
 	fcgi/app/pages/audit.c \
 	fcgi/app/pages/booking.c \
 	fcgi/app/pages/booking_form.c \
@@ -44,28 +50,47 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/company_form.c \
 	fcgi/app/pages/contact.c \
 	fcgi/app/pages/contact_form.c \
+	fcgi/app/pages/contact_links.c \
 	fcgi/app/pages/contacts.c \
+	fcgi/app/pages/currencies.c \
 	fcgi/app/pages/custom_fields.c \
 	fcgi/app/pages/deal.c \
+	fcgi/app/pages/deal_extra.c fcgi/app/pages/deal_extra.h \
 	fcgi/app/pages/deal_form.c \
 	fcgi/app/pages/deal_move.c \
 	fcgi/app/pages/deals.c fcgi/app/pages/deals.h \
 	fcgi/app/pages/deals_board.c \
 	fcgi/app/pages/deals_filter.c \
 	fcgi/app/pages/deals_quick.c \
+	fcgi/app/pages/discard_reasons.c \
 	fcgi/app/pages/files.c \
+	fcgi/app/pages/forecast.c \
 	fcgi/app/pages/history.c \
 	fcgi/app/pages/home.c \
+	fcgi/app/pages/import_files.c \
+	fcgi/app/pages/import_map.c \
+	fcgi/app/pages/imports.c fcgi/app/imports.h \
 	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
 	fcgi/app/pages/inbox_post.c \
 	fcgi/app/pages/invitation.c \
+	fcgi/app/pages/lead.c \
+	fcgi/app/pages/lead_convert.c \
+	fcgi/app/pages/lead_form.c \
+	fcgi/app/pages/lead_forms.c \
+	fcgi/app/pages/lead_scoring.c \
+	fcgi/app/pages/leads.c fcgi/app/pages/leads.h \
+	fcgi/app/pages/leads_board.c \
 	fcgi/app/pages/live.c \
 	fcgi/app/pages/login.c \
+	fcgi/app/pages/merge.c \
 	fcgi/app/pages/notes.c \
 	fcgi/app/pages/notifications.c \
 	fcgi/app/pages/onboarding.c \
 	fcgi/app/pages/organization.c \
+	fcgi/app/pages/pipeline_form.c fcgi/app/pages/pipeline_form.h \
+	fcgi/app/pages/pipeline_presets.c fcgi/app/pages/pipeline_presets.h \
 	fcgi/app/pages/pipelines.c \
+	fcgi/app/pages/privacy.c \
 	fcgi/app/pages/products.c \
 	fcgi/app/pages/profile.c \
 	fcgi/app/pages/quote.c \
@@ -89,6 +114,8 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/tasks_day.c \
 	fcgi/app/pages/tasks_figures.c \
 	fcgi/app/pages/tasks_list.c \
+	fcgi/app/pages/targets.c \
+	fcgi/app/pages/tags.c \
 	fcgi/app/pages/team.c \
 	fcgi/app/pages/team_hours.c \
 	fcgi/app/pages/team_member.c \

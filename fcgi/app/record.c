@@ -38,6 +38,8 @@ static const struct detail_kind detail_kinds[] = {
 	  FILE_ON("company_id"), MAIL("company_id"), NULL, NULL },
 	{ "deal", "deals", "/deals/", "deal_id", "deal_id", "crm", NOTE("deal_id"), FILE_ON("deal_id"),
 	  MAIL("deal_id"), TASK("deal_id"), CALL("deal_id") },
+	{ "lead", "leads", "/leads/", "lead_id", "lead_id", "crm", NOTE("lead_id"), FILE_ON("lead_id"),
+	  MAIL("lead_id"), TASK("lead_id"), CALL("lead_id") },
 	{ "task", "tasks", "/tasks/", "task_id", NULL, "tasks", NOTE("task_id"), FILE_ON("task_id"),
 	  MAIL("task_id"), NULL, NULL },
 	{ "lead", "leads", "/leads/", "lead_id", "lead_id", "crm", NOTE("lead_id"), FILE_ON("lead_id"), MAIL("lead_id"),
@@ -314,6 +316,7 @@ static void show_row(struct http_request *rq, struct tmpl_value *item, const str
 		tmpl_set_bool(item, "is_quote", sv_eq(of, SV("quote")));
 		tmpl_set_bool(item, "is_task", sv_eq(of, SV("task")));
 		tmpl_set_bool(item, "is_booking", sv_eq(of, SV("booking")));
+		tmpl_set_bool(item, "is_lead", sv_eq(of, SV("lead")));
 		tmpl_set_bool(item, "is_conversation", sv_eq(of, SV("conversation")));
 	}
 	if (details)

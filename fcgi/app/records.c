@@ -74,8 +74,12 @@ static void show_rows(const struct records *r, struct tmpl_value *page, const st
 		tmpl_set_text(row, "id", id);
 		cell_show(tmpl_set_map(row, "title"), title_field(r->kind), RECORD_COLUMNS, b, rows, i);
 		struct tmpl_value *cells = tmpl_set_list(row, "cells");
-		for (size_t c = 0; r->table && c < r->n_columns; c++)
-			cell_show(tmpl_push_map(cells), r->columns[c], c, b, rows, i);
+		for (size_t c = 0; r->table && c < r->n_columns; c++) {
+			struct tmpl_value *cell = tmpl_push_map(cells);
+
+			tmpl_set_text(cell, "label", sv_from(tr(r->columns[c]->label)));
+			cell_show(cell, r->columns[c], c, b, rows, i);
+		}
 	}
 }
 
@@ -278,6 +282,7 @@ static void show_chips(const struct records *r, struct tmpl_value *list, const s
 								 f->op->name, SV_ARG(f->value))));
 		tmpl_set_text(chip, "remove", records_link(r, &(struct records_link){ .without = (int)i + 1 }));
 	}
+	tmpl_set_bool(list, "has_chips", r->n_filters);
 	tmpl_set_bool(list, "filtered", r->n_filters || r->q.n);
 	tmpl_set_text(list, "clear", records_link(r, &(struct records_link){ .no_filters = true }));
 }
@@ -325,6 +330,11 @@ static void show_kind(const struct record_kind *k, struct tmpl_value *page)
 	tmpl_set_text(kind, "merge", sv_from(k->merge));
 	tmpl_set_bool(kind, "owner", k->owner);
 	tmpl_set_bool(kind, "consent", k->consent);
+	tmpl_set_text(kind, "imports", sv_from(k->imports));
+	tmpl_set_text(kind, "duplicates", sv_from(k->duplicates));
+	for (const struct record_field *f = k->fields; f->key; f++)
+		if (f->type == FIELD_TAGS)
+			tmpl_set_bool(kind, "tags", true);
 
 }
 
@@ -392,5 +402,6 @@ enum status records_page(struct http_request *rq, struct http_response *rs,
 	show_rows(&r, page, b, rows);
 	show_views(&r, page);
 	tmpl_set_bool(page, "table", r.table);
+	tmpl_set_bool(page, "fragment", wants_fragment(rq));
 	return web_render(rq, rs, wants_fragment(rq) ? "app/records_list" : "app/records", page, e);
 }

@@ -133,7 +133,8 @@ struct record_kind {
 	const char *none_title, *none_text;   /* N_() when none fits the filters */
 	const char *owner;   /* key of the FIELD_PERSON that bulk "assign" sets, or NULL */
 	const char *consent; /* key of the FIELD_BOOL of bulk opt-in and opt-out, or NULL */
-	const char *merge;   /* "/contacts/merge": gets ?ids=..; or NULL */
+	const char *merge;   /* "/contacts/merge": gets ?ids=ID,ID; or NULL */
+	const char *imports, *duplicates; /* paths of these pages, or NULL */
 	const char *views;   /* template with more links of views ("Board"), or NULL */
 	bool only_table;     /* no cards on wide screens */
 };

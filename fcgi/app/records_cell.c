@@ -51,9 +51,13 @@ static void add_shown(struct query *q, const struct record_field *f)
 
 void cell_columns(struct query *q, const struct record_field *f, size_t i)
 {
+	bool other = f->type == FIELD_LINK || f->type == FIELD_PERSON;
+
 	query_add(q, ", ");
+	if (other)
+		add_wrapped(q, "case when ", f, " is not null then ");
 	add_shown(q, f);
-	query_add(q, arena_printf(q->arena, " as s%zu", i));
+	query_add(q, arena_printf(q->arena, "%s as s%zu", other ? " end" : "", i));
 	if (f->type != FIELD_LINK && f->type != FIELD_PERSON && f->type != FIELD_CHOICE)
 		return;
 	query_add(q, ", ");
@@ -85,7 +89,9 @@ void cell_export_columns(struct query *q, const struct record_field *f, size_t i
 		break;
 	case FIELD_LINK:
 	case FIELD_PERSON:
+		add_wrapped(q, "case when ", f, " is not null then ");
 		add_shown(q, f);
+		query_add(q, " end");
 		break;
 	default:
 		if (f->flags & FIELD_TITLE && f->shown)
@@ -193,6 +199,7 @@ void cell_show(struct tmpl_value *cell, const struct record_field *f, size_t i,
 	tmpl_set_bool(cell, "edit", f->flags & FIELD_EDIT);
 	tmpl_set_bool(cell, "num", f->type == FIELD_NUMBER || f->type == FIELD_MONEY);
 	tmpl_set_bool(cell, arena_printf(a, "is_%s", field_look(f->type)), true);
+	tmpl_set_bool(cell, "blank", !shown.n || sv_eq(shown, SV("{}")));
 	if (!shown.n)
 		return;
 	switch (f->type) {
@@ -283,4 +290,5 @@ void choices_show(struct tmpl_value *map, const struct record_field *f, const st
 
 		push_choice(list, value, db_named(b, stmt, i, "label"), is_chosen(chosen, value));
 	}
+	tmpl_set_bool(map, "has_choices", f->choices || (stmt >= 0 && db_rows(b, stmt)));
 }

@@ -46,6 +46,32 @@ static const struct crm_field company[] = {
 	END,
 };
 
+static const struct crm_field lead[] = {
+	OWN_ID("lea_"),
+	{ "name", "t.name", CRM_TEXT, "name", NULL, CRM_NEEDED },
+	{ "companyName", "t.company_name", CRM_TEXT, "company_name", NULL, 0 },
+	{ "title", "t.title", CRM_TEXT, "title", NULL, 0 },
+	{ "email", "t.email", CRM_WORD, "email", NULL, 0 },
+	{ "phone", "t.phone", CRM_TEXT, "phone", NULL, 0 },
+	{ "source", "t.source", CRM_WORD, "source", NULL, 0 },
+	{ "score", "t.score", CRM_NUMBER, NULL, NULL, 0 },
+	{ "status", "t.status", CRM_WORD, "status", NULL, 0 },
+	{ "ownerId", "t.owner_id", CRM_ID, "owner_id", "usr_", 0 },
+	{ "teamId", "t.team_id", CRM_ID, "team_id", "tea_", 0 },
+	{ "territory", "t.territory", CRM_WORD, "territory", NULL, 0 },
+	{ "companySize", "t.company_size", CRM_NUMBER, "company_size", NULL, 0 },
+	{ "description", "t.description", CRM_TEXT, "description", NULL, 0 },
+	{ "tags", "t.tags", CRM_LIST, "tags", NULL, 0 },
+	{ "disqualifyReason", "t.disqualify_reason", CRM_TEXT, "disqualify_reason", NULL, 0 },
+	{ "contactId", "t.converted_contact_id", CRM_ID, NULL, "cnt_", 0 },
+	{ "companyId", "t.converted_company_id", CRM_ID, NULL, "cmp_", 0 },
+	{ "opportunityId", "t.converted_deal_id", CRM_ID, NULL, "opp_", 0 },
+	{ "convertedAt", "t.converted_at", CRM_TIME, NULL, NULL, 0 },
+	{ "customFields", "t.custom_fields", CRM_OBJECT, "custom_fields", NULL, 0 },
+	TIMES,
+	END,
+};
+
 static const struct crm_field opportunity[] = {
 	OWN_ID("opp_"),
 	{ "title", "t.title", CRM_TEXT, "title", NULL, CRM_NEEDED },
@@ -141,6 +167,7 @@ static const struct crm_field project[] = {
 const struct crm_entity crm_entities[] = {
 	{ "contacts", "contact", "contacts", "cnt_", contact },
 	{ "companies", "company", "companies", "cmp_", company },
+	{ "leads", "lead", "leads", "lea_", lead },
 	{ "opportunities", "opportunity", "deals", "opp_", opportunity },
 	{ "tasks", "task", "tasks", "tsk_", task },
 	{ "projects", "project", "projects", "prj_", project },

@@ -29,11 +29,13 @@ void after_refusal(struct db_batch *b)
 	struct err e = { 0 };
 	struct sv why;
 
-	if (!asks(b->failure) || b->hold || b->db->held)
+	/* Within a transaction that goes on over several batches nobody says
+	 * who asks any more. */
+	if (!asks(b->failure) || !b->first || b->db->held)
 		return;
 	again = db_batch(b->db, b->arena);
 	again->identified = true;
-	for (size_t i = 0; i < b->first; i++)
+	for (size_t i = b->hold ? 1 : 0; i < b->first; i++) /* not its "begin" */
 		batch_repeat(again, &b->statements[i]);
 	again->first = again->n;
 	db_add(again, "select internal.afterwards($1, $2::jsonb)",

@@ -52,7 +52,7 @@ my $were = psql($events);
 as($anna_id, "update deals set owner_id = '$omar_id' where title like 'Bulk $stamp %'");
 is(psql($events), $were + 1, 'which open pages hear of once');
 is(count($omar), 2, 'forty deals at once are one notice');
-like($omar->get('/notifications?show=unread')->{content}, qr/Deal for you\s*<strong>40</, 'with their number');
+like($omar->get('/notifications?show=unread')->{content}, qr/Deal for you<\/span>\s*<strong>40</, 'with their number');
 as($anna_id, "update deals set owner_id = null where title like 'Bulk $stamp %' and right(title, 1) = '7'");
 as($anna_id, "update deals set owner_id = '$omar_id' where title like 'Bulk $stamp %' and owner_id is null");
 is(count($omar), 2, 'and grow until they are read');

@@ -164,12 +164,12 @@ async function paging(page) {
 	t.sql(`insert into contacts (organization_id, first_name, last_name, tags, created_at)
 		select $1::uuid, 'Page', lpad(n::text, 3, '0'), array['paging'], now() - n * interval '1 minute' from generate_series(1, 120) n`, org);
 	await page.goto('/contacts?tag=paging');
-	t.like(await page.textContent('.list-head'), /1–50\s+of\s+120/, 'CON-33 fifty per page and the total');
+	t.like(await page.textContent('.list-tools'), /1–50\s+of\s+120/, 'CON-33 fifty per page and the total');
 	const one = await names(page);
 	await Promise.all([page.waitForURL(/after=/), page.click('[rel="next"]')]);
 	const two = await names(page);
 	t.is([one.length, two.length, new Set([...one, ...two]).size].join(), '50,50,100', 'CON-33 the second page has others');
-	t.like(await page.textContent('.list-head'), /51–100/, 'it says where one is');
+	t.like(await page.textContent('.list-tools'), /51–100/, 'it says where one is');
 	await Promise.all([page.waitForURL(/page=3/), page.click('[rel="next"]')]);
 	t.is((await names(page)).length, 20, 'the third page has the rest');
 	await Promise.all([page.waitForURL(/page=2/), page.click('[rel="prev"]')]);

@@ -401,7 +401,9 @@ menu?.addEventListener('click', (event) => {
 	form.querySelector('[data-error]').hidden = true;
 	fill(dialog, asking);
 	if (action === 'tags') form.elements.tags.value = [...asking.querySelectorAll('.deal-card-marks .pill[dir]')].map((p) => p.textContent).join(', ');
-	if (action === 'task') form.elements.id.value = crypto.randomUUID?.() ?? '';
+	// Sent twice it is one.
+	const fresh = form.elements.new_id || form.elements.id;
+	if (fresh) fresh.value = crypto.randomUUID?.() ?? '';
 	dialog.showModal();
 });
 
@@ -410,7 +412,7 @@ document.addEventListener('submit', async (event) => {
 	if (!form) return;
 	event.preventDefault();
 	const id = asking.dataset.id, problem = form.querySelector('[data-error]');
-	const { ok, data } = await send(`/deals/${id}/${form.dataset.quick}`, new FormData(form));
+	const { ok, data } = await send(form.dataset.quick.replace(':id', id), new FormData(form));
 	if (!ok) {
 		problem.textContent = data.details?.message || data.error || text('Failed');
 		problem.hidden = false;

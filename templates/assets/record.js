@@ -1,5 +1,5 @@
 // The page of one record, whatever its kind: composer and timeline, files, calls.
-import { toast } from './kontor.js';
+import { toast, text } from './kontor.js';
 
 const csrf = () => document.querySelector('meta[name="csrf"]').content;
 const timeline = document.getElementById('timeline');
@@ -10,9 +10,9 @@ async function send(url, body) {
 		const answer = await fetch(url, { method: 'POST', body, headers: { 'X-CSRF-Token': csrf(), 'HX-Request': 'true', Accept: 'application/json, text/html;q=0.9' } });
 		if (answer.ok) return await answer.text();
 		const problem = await answer.json().catch(() => ({}));
-		toast(problem.error || timeline?.dataset.textFailed || 'That did not work. Try again.', { bad: true });
+		toast(problem.error || text('failed'), { bad: true });
 	} catch {
-		toast('No connection. Nothing was changed.', { bad: true });
+		toast(text('offline'), { bad: true });
 	}
 	return null;
 }
@@ -118,9 +118,9 @@ timeline?.addEventListener('submit', async (event) => {
 	const entry = form.closest('.timeline-item');
 	if (form.matches('[data-note-save]')) {
 		event.preventDefault();
-		const text = form.elements.content.value.trim();
+		const written = form.elements.content.value.trim();
 		if (await send(form.action, new URLSearchParams(new FormData(form))) === null) return;
-		entry.querySelector('.note-body').textContent = text;
+		entry.querySelector('.note-body').textContent = written;
 		form.closest('details').open = false;
 		toast(timeline.dataset.textSaved);
 	} else if (form.matches('[data-note-delete]')) {
@@ -237,4 +237,30 @@ if (files) {
 		dialog.showModal();
 	});
 	document.getElementById('preview').addEventListener('close', (event) => event.target.querySelector('.preview-body').replaceChildren());
+}
+
+// ---- merging -------------------------------------------------------------------------
+
+// The last column shows what the record will have.
+const merge = document.querySelector('[data-merge]');
+if (merge) {
+	const show = () => {
+		for (const row of merge.querySelectorAll('tr[data-field]')) {
+			if ('united' in row.dataset) {
+				const all = new Set([...row.querySelectorAll('[data-value]')].flatMap((v) => v.textContent === '–' ? [] : v.textContent.split(', ')));
+				row.querySelector('.merge-result').textContent = [...all].join(', ') || '–';
+			} else {
+				row.querySelector('.merge-result').textContent = row.querySelector('input:checked')?.parentNode.querySelector('[data-value]').textContent || '–';
+			}
+		}
+	};
+	merge.addEventListener('change', (event) => {
+		if (event.target.name === 'primary') {
+			// The one that stays has its own values, where it has some.
+			for (const choice of merge.querySelectorAll(`tbody input[value="${CSS.escape(event.target.value)}"]`))
+				if (choice.parentNode.querySelector('[data-value]').textContent !== '–') choice.checked = true;
+		}
+		show();
+	});
+	show();
 }

@@ -73,10 +73,19 @@ static int add_sums(struct db_batch *b, struct sv id)
 		"	from deals d where d.company_id = $1::uuid group by d.currency) x", DB_S(id));
 }
 
+/* What was merged into it, and can be taken out again. */
+static int add_merged(struct db_batch *b, struct sv id)
+{
+	return db_add(b,
+		"select m.id, m.duplicate ->> 'name' as name,"
+		" internal.shown_time(m.created_at, (select internal.my_zone())) as shown from record_merges m"
+		" where m.primary_id = $1::uuid and m.unmerged_at is null order by m.created_at desc limit 20", DB_S(id));
+}
+
 enum status company_page(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct record r;
-	int company, people, children, deals, sums, quotes;
+	int company, people, children, deals, sums, quotes, merged;
 
 	if (record_begin(&r, "company", rq, e))
 		return e->status;
@@ -86,6 +95,7 @@ enum status company_page(struct http_request *rq, struct http_response *rs, stru
 	deals = add_deals(r.b, r.id);
 	sums = add_sums(r.b, r.id);
 	quotes = add_quotes(r.b, r.id);
+	merged = add_merged(r.b, r.id);
 	if (record_run(&r, company, e))
 		return e->status;
 	web_set_row(r.page, "company", r.b, company, 0);
@@ -94,6 +104,8 @@ enum status company_page(struct http_request *rq, struct http_response *rs, stru
 	web_set_rows(r.page, "deals", r.b, deals);
 	web_set_row(r.page, "sums", r.b, sums, 0);
 	web_set_rows(r.page, "quotes", r.b, quotes);
+	web_set_rows(r.page, "merged", r.b, merged);
+	tmpl_set_bool(r.page, "has_merged", db_rows(r.b, merged) > 0);
 	return web_render(rq, rs, "app/company", r.page, e);
 }
 

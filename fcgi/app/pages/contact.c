@@ -90,10 +90,20 @@ static int add_losses(struct db_batch *b, struct sv id)
 		" (select count(*) from notes n where n.contact_id = $1::uuid) as notes", DB_S(id));
 }
 
+/* What was merged into it, and can be taken out again. */
+static int add_merged(struct db_batch *b, struct sv id)
+{
+	return db_add(b,
+		"select m.id, internal.person(m.duplicate ->> 'first_name', m.duplicate ->> 'last_name',"
+		" coalesce(m.duplicate #>> '{phones,0}', m.duplicate #>> '{emails,0}')) as name,"
+		" internal.shown_time(m.created_at, (select internal.my_zone())) as shown from record_merges m"
+		" where m.primary_id = $1::uuid and m.unmerged_at is null order by m.created_at desc limit 20", DB_S(id));
+}
+
 enum status contact_page(struct http_request *rq, struct http_response *rs, struct err *e)
 {
 	struct record r;
-	int contact, figures, companies, deals, talks, quotes, losses;
+	int contact, figures, companies, deals, talks, quotes, losses, merged;
 
 	if (record_begin(&r, "contact", rq, e))
 		return e->status;
@@ -103,6 +113,7 @@ enum status contact_page(struct http_request *rq, struct http_response *rs, stru
 	deals = add_deals(r.b, r.id);
 	talks = add_conversations(r.b, r.id);
 	quotes = add_quotes(r.b, r.id);
+	merged = add_merged(r.b, r.id);
 	losses = add_losses(r.b, r.id);
 	if (record_run(&r, contact, e))
 		return e->status;
@@ -112,6 +123,8 @@ enum status contact_page(struct http_request *rq, struct http_response *rs, stru
 	web_set_rows(r.page, "deals", r.b, deals);
 	web_set_rows(r.page, "conversations", r.b, talks);
 	web_set_rows(r.page, "quotes", r.b, quotes);
+	web_set_rows(r.page, "merged", r.b, merged);
+	tmpl_set_bool(r.page, "has_merged", db_rows(r.b, merged) > 0);
 	web_set_row(r.page, "losses", r.b, losses, 0);
 	return web_render(rq, rs, "app/contact", r.page, e);
 }

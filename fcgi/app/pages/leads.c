@@ -76,7 +76,7 @@ static const struct record_field fields[] = {
 	{ .key = "source", .label = N_("Source"), .type = FIELD_CHOICE, .flags = FIELD_FILTER | FIELD_EDIT,
 	  .choices = sources },
 	{ .key = "owner_id", .label = N_("Owner"), .type = FIELD_PERSON, .flags = FIELD_FILTER | FIELD_EDIT,
-	  .shown = "internal.person(a.first_name, a.last_name, a.email)" },
+	  .shown = "case when a.id is not null then internal.person(a.first_name, a.last_name, a.email) end" },
 	{ .key = "territory", .label = N_("Territory"), .type = FIELD_TEXT, .flags = FIELD_FILTER | FIELD_EDIT,
 	  .options = "select x.territory as value, x.territory as label from (select distinct r.territory from"
 		     " (select l.territory from leads l order by l.created_at desc limit 2000) r) x"
@@ -96,7 +96,7 @@ static const struct record_field fields[] = {
 const struct record_kind leads_kind = {
 	.name = "leads", .entity = "lead", .path = "/leads", .table = "leads", .area = "crm",
 	.title = N_("Leads"), .one = N_("Lead"), .new_label = N_("New lead"),
-	.hint = N_("Name, company, phone, e-mail, tag"), .icon = "target-arrow",
+	.hint = N_("Name, company, phone, e-mail, tag"), .icon = "target",
 	.fields = fields, .columns = "company_name,score,status,email,source,owner_id,created_at", .sort = "-score",
 	.joins = "left join profiles a on a.organization_id = t.organization_id and a.id = t.owner_id",
 	.card = "app/leads_card",

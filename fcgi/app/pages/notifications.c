@@ -13,18 +13,18 @@
 
 /* Under the policy `own` everybody sees his own. */
 static const char rows_sql[] =
-	"select n.id, n.kind, jsonb_build_object(replace(n.kind, '.', '_'), true) as is_a, n.data,"
+	"select r.* from (select n.id, n.kind, jsonb_build_object(replace(n.kind, '.', '_'), true) as is_a, n.data,"
 	" n.read_at is null as is_unread, k.kind is not null and n.record_id is not null as leads,"
 	" coalesce(k.icon, 'bell') as icon, n.record_type as type,"
 	" app.person(p.first_name, p.last_name, null, array[p.email]) as actor, n.actor_id is not null as has_actor,"
 	" app.short_time(n.created_at, z.name) as time,"
 	" to_char(n.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as iso,"
-	" row_number() over (order by n.id desc) as place"
+	" row_number() over (order by n.id desc) as place, lead(n.id) over (order by n.id desc) as next"
 	" from (select app.zone() as name offset 0) z, notifications n"
 	" left join app.record_kinds() k on k.kind = n.record_type"
 	" left join profiles p on p.organization_id = n.organization_id and p.id = n.actor_id"
 	" where n.user_id = auth.uid() and ($1::uuid is null or n.id < $1) and ($2 or n.read_at is null)"
-	" order by n.id desc limit $3";
+	" order by n.id desc limit $3::integer + 1) r where r.place <= $3 order by r.place";
 
 static bool only_unread(struct http_request *rq)
 {
@@ -39,11 +39,13 @@ static int rows_add(struct http_request *rq, struct db_batch *b, int most)
 		      DB_B(!only_unread(rq)), DB_I(most));
 }
 
-/* Where older ones begin, if there are any: one more was read than is shown. */
+/* Where older ones begin, if there are any. */
 static void set_older(struct tmpl_value *page, const struct db_batch *b, int rows)
 {
-	if (db_rows(b, rows) > PAGE_ROWS)
-		tmpl_set_text(page, "older", db_named(b, rows, PAGE_ROWS - 1, "id"));
+	size_t n = db_rows(b, rows);
+
+	if (n && db_named(b, rows, n - 1, "next").n)
+		tmpl_set_text(page, "older", db_named(b, rows, n - 1, "id"));
 }
 
 enum status notifications_page(struct http_request *rq, struct http_response *rs, struct err *e)
@@ -55,7 +57,7 @@ enum status notifications_page(struct http_request *rq, struct http_response *rs
 
 	if (!panel)
 		web_me(rq, b);
-	rows = rows_add(rq, b, panel ? PANEL_ROWS : PAGE_ROWS + 1);
+	rows = rows_add(rq, b, panel ? PANEL_ROWS : PAGE_ROWS);
 	if (db_run(b, e))
 		return e->status;
 	page = web_page(rq, b);
