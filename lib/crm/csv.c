@@ -2,18 +2,23 @@
 
 #include <string.h>
 
+#define LINE_MAX_ (1 << 20) /* bytes of the first line that are looked at */
+
 static size_t count_in_line(struct sv text, char what)
 {
 	size_t n = 0;
+	bool quoted = false;
 
-	for (size_t i = 0; i < text.n && text.p[i] != '\n' && text.p[i] != '\r'; i++)
-		n += text.p[i] == what;
+	for (size_t i = 0; i < text.n && i < LINE_MAX_ && (quoted || (text.p[i] != '\n' && text.p[i] != '\r')); i++) {
+		quoted ^= text.p[i] == '"';
+		n += !quoted && text.p[i] == what;
+	}
 	return n;
 }
 
 void csv_begin(struct csv *c, struct arena *a, struct sv text)
 {
-	static const char separators[] = { ',', ';', '\t' };
+	static const char separators[] = { ',', ';', '\t', '|' };
 
 	if (sv_starts(text, SV("\xef\xbb\xbf")))
 		text = sv_skip(text, 3);
@@ -27,7 +32,7 @@ void csv_begin(struct csv *c, struct arena *a, struct sv text)
 static struct sv quoted(struct csv *c)
 {
 	const char *p = c->rest.p;
-	size_t n = c->rest.n, end = 0, doubled = 0;
+	size_t n = c->rest.n, end = 0, doubled = 0, began = c->line;
 	char *out;
 
 	while (end < n && (p[end] != '"' || (end + 1 < n && p[end + 1] == '"'))) {
@@ -35,8 +40,10 @@ static struct sv quoted(struct csv *c)
 		c->line += p[end] == '\n';
 		end += p[end] == '"' ? 2 : 1;
 	}
-	if (end > n)
+	if (end >= n) {
 		end = n;
+		c->open = began;
+	}
 	c->rest = sv_skip(c->rest, end < n ? end + 1 : n);
 	if (!doubled)
 		return sv_make(p, end);
@@ -99,7 +106,7 @@ bool csv_next(struct csv *c, struct csv_row *row)
 	while (c->rest.n) {
 		bool more = true, any = false;
 
-		row->n = 0;
+		row->n = row->dropped = 0;
 		row->line = c->line;
 		while (more) {
 			struct sv f = field(c);
@@ -107,6 +114,8 @@ bool csv_next(struct csv *c, struct csv_row *row)
 			any = any || f.n;
 			if (row->n < CSV_FIELDS_MAX)
 				row->v[row->n++] = f;
+			else
+				row->dropped += f.n > 0;
 			more = step(c);
 		}
 		if (any)

@@ -1,7 +1,7 @@
 /*
  * csv: rows of comma-separated values (RFC 4180), as people's programs export
  * them: quotes around fields and doubled inside, any line end, a byte order
- * mark, commas, semicolons or tabs, whichever the first line has most.
+ * mark, commas, semicolons, tabs or bars, whichever the first line has most.
  *
  *	struct csv c;
  *	struct csv_row row;
@@ -25,11 +25,13 @@ struct csv {
 	struct sv rest;
 	char separator;
 	size_t line; /* of what comes next, from 1 */
+	size_t open; /* the line of a quote that is never closed; 0: none */
 };
 
 struct csv_row {
 	struct sv v[CSV_FIELDS_MAX];
 	size_t n;    /* more fields than fit are dropped */
+	size_t dropped; /* how many */
 	size_t line; /* in which it began */
 };
 

@@ -1,14 +1,19 @@
 #include "crm/import.h"
 #include "crm/identity.h"
 
+#include "base/tr.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 #define C 1u
 #define O 2u
 #define L 4u
-#define NAME_MAX_ 64
+#define D 8u
+#define NAME_MAX_ 96
 
 enum reading {
+	IGNORED,
 	TEXT_50,
 	TEXT_100,
 	TEXT_200,
@@ -16,37 +21,88 @@ enum reading {
 	FULL_NAME,
 	EMAIL,
 	PHONE,
+	EMAIL_ONE,
+	PHONE_ONE,
 	TAGS,
 	NUMBER,
 	WHOLE_NUMBER,
+	MEMBER,
 	CUSTOM,
-	DEAL_TITLE,
+	DEAL_TEXT_200,
+	DEAL_TEXT_5000,
 	DEAL_VALUE,
-	DEAL_STAGE
+	DEAL_CURRENCY,
+	DEAL_DATE,
+	DEAL_STAGE,
+	DEAL_MEMBER,
+	DEAL_CUSTOM
 };
 
-struct import_column {
+static const struct {
 	unsigned kinds;
-	const char *name;
+	const char *id;
 	enum reading what;
-	const char *key;
+	const char *key, *label;
+} fields[] = {
+#define FIELD(kinds, id, what, key, label) { kinds, id, what, key, label },
+#include "crm/import_fields.def"
+#undef FIELD
 };
+#define FIELDS (sizeof(fields) / sizeof(fields[0]))
 
-static const struct import_column columns[] = {
-#define COLUMN(kinds, name, what, key) { kinds, name, what, key },
+static const struct {
+	unsigned kinds;
+	const char *name, *field;
+} names[] = {
+#define NAME(kinds, name, field) { kinds, name, field },
 #include "crm/import_columns.def"
-#undef COLUMN
+#undef NAME
 };
 
 static const unsigned kind_bit[] = {
 	[IMPORT_CONTACTS] = C,
 	[IMPORT_COMPANIES] = O,
 	[IMPORT_LEADS] = L,
+	[IMPORT_DEALS] = D,
 };
+
+static const char *const kind_names[] = {
+	[IMPORT_CONTACTS] = "contacts",
+	[IMPORT_COMPANIES] = "companies",
+	[IMPORT_LEADS] = "leads",
+	[IMPORT_DEALS] = "deals",
+};
+
+const char *import_kind_name(enum import_kind kind)
+{
+	return kind_names[kind];
+}
+
+bool import_kind_of(struct sv name, enum import_kind *kind)
+{
+	for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++)
+		if (sv_eq(name, sv_from(kind_names[i]))) {
+			*kind = (enum import_kind)i;
+			return true;
+		}
+	return false;
+}
+
+bool import_field(enum import_kind kind, size_t *at, struct sv *id, const char **label)
+{
+	while (*at < FIELDS && !(fields[*at].kinds & kind_bit[kind]))
+		++*at;
+	if (*at >= FIELDS)
+		return false;
+	*id = sv_from(fields[*at].id);
+	*label = tr(fields[(*at)++].label);
+	return true;
+}
 
 /* ---- the first line ------------------------------------------------------------ */
 
-/* Letters and digits, small: "Company Domain Name" is companydomainname. */
+/* Letters and digits, small: "Company Domain Name" is companydomainname. What
+ * is not ASCII stays as it is. */
 static size_t plain(struct sv s, char out[static NAME_MAX_])
 {
 	size_t n = 0;
@@ -56,21 +112,42 @@ static size_t plain(struct sv s, char out[static NAME_MAX_])
 
 		if (c >= 'A' && c <= 'Z')
 			c |= 0x20;
-		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80)
 			out[n++] = c;
 	}
 	return n;
 }
 
-static const struct import_column *column_named(enum import_kind kind, struct sv name)
+struct sv import_suggest(enum import_kind kind, struct sv header)
 {
 	char text[NAME_MAX_];
-	struct sv wanted = sv_make(text, plain(name, text));
+	struct sv wanted = sv_make(text, plain(header, text));
 
-	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
-		if (columns[i].kinds & kind_bit[kind] && sv_eq(wanted, sv_from(columns[i].name)))
-			return &columns[i];
-	return NULL;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].kinds & kind_bit[kind] && sv_eq(wanted, sv_from(names[i].name)))
+			return sv_from(names[i].field);
+	return SV_NONE;
+}
+
+static bool is_key(struct sv s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= 'A' && s.p[i] <= 'Z') ||
+		      (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '_'))
+			return false;
+	return s.n > 0 && s.n <= 64;
+}
+
+/* Where the values of a column go. */
+static struct import_target target_of(struct import *im, struct sv id)
+{
+	if (sv_starts(id, SV("cf.")) && is_key(sv_skip(id, 3)))
+		return (struct import_target){ im->mapped && im->kind == IMPORT_DEALS ? DEAL_CUSTOM : CUSTOM,
+					       arena_dup(im->arena, sv_skip(id, 3)) };
+	for (size_t i = 0; i < FIELDS; i++)
+		if (fields[i].kinds & kind_bit[im->kind] && sv_eq(id, sv_from(fields[i].id)))
+			return (struct import_target){ fields[i].what, fields[i].key };
+	return (struct import_target){ IGNORED, NULL };
 }
 
 bool import_begin(struct import *im, enum import_kind kind, struct arena *a, struct sv text)
@@ -83,9 +160,10 @@ bool import_begin(struct import *im, enum import_kind kind, struct arena *a, str
 	if (csv_next(&im->csv, &im->fields))
 		im->ncolumns = im->fields.n;
 	for (size_t i = 0; i < im->ncolumns; i++) {
-		im->columns[i] = column_named(kind, im->fields.v[i]);
-		any = any || im->columns[i];
-		if (im->columns[i])
+		im->headers[i] = im->fields.v[i];
+		im->columns[i] = target_of(im, import_suggest(kind, im->fields.v[i]));
+		any = any || im->columns[i].what;
+		if (im->columns[i].what)
 			continue;
 		if (im->ignored.n > 1)
 			buf_addc(&im->ignored, ',');
@@ -93,6 +171,19 @@ bool import_begin(struct import *im, enum import_kind kind, struct arena *a, str
 	}
 	buf_addc(&im->ignored, ']');
 	return any;
+}
+
+void import_begin_mapped(struct import *im, enum import_kind kind, struct arena *a)
+{
+	*im = (struct import){ .kind = kind, .arena = a, .mapped = true };
+}
+
+void import_map(struct import *im, struct sv header, struct sv field)
+{
+	if (im->ncolumns >= CSV_FIELDS_MAX)
+		return;
+	im->headers[im->ncolumns] = arena_sv(im->arena, header);
+	im->columns[im->ncolumns++] = target_of(im, field);
 }
 
 void import_end(struct import *im)
@@ -103,7 +194,7 @@ void import_end(struct import *im)
 
 /* ---- values ---------------------------------------------------------------------- */
 
-static void fault(struct import *im, const struct import_column *c, const char *what, struct sv v)
+static void fault(struct import *im, const struct import_target *c, const char *what, struct sv v)
 {
 	if (!im->fault.n)
 		im->fault = sv_from(arena_printf(im->arena, "%s: \"%.*s\" %s", c->key,
@@ -119,7 +210,7 @@ static size_t characters(struct sv s)
 	return n;
 }
 
-static void add_text(struct import *im, struct buf *out, const struct import_column *c, struct sv v,
+static void add_text(struct import *im, struct buf *out, const struct import_target *c, struct sv v,
 		     size_t max)
 {
 	if (characters(v) > max) {
@@ -160,7 +251,7 @@ static bool number_of(struct import *im, struct sv v, struct sv *out)
 	return n > 0 && n < 17;
 }
 
-static void add_number(struct import *im, struct buf *out, const struct import_column *c,
+static void add_number(struct import *im, struct buf *out, const struct import_target *c,
 		       struct sv v)
 {
 	struct sv number;
@@ -201,7 +292,7 @@ static void add_element(struct buf *list, struct sv v)
 	buf_json(list, v);
 }
 
-static void add_list(struct import *im, struct buf *list, const struct import_column *c, struct sv v)
+static void add_list(struct import *im, struct buf *list, const struct import_target *c, struct sv v)
 {
 	char separator = list_separator(v);
 
@@ -229,8 +320,9 @@ static void add_list(struct import *im, struct buf *list, const struct import_co
 
 /* Members that several columns add to. */
 struct parts {
-	struct buf emails, phones, tags, custom, deal;
-	bool named;
+	struct buf emails, phones, tags, custom, deal, deal_custom;
+	struct sv first, last; /* of a lead, which has one name */
+	bool named, someone;
 };
 
 static void add_stage(struct buf *out, struct sv v)
@@ -243,18 +335,114 @@ static void add_stage(struct buf *out, struct sv v)
 	buf_json(out, buf_sv(&low));
 }
 
-static void add_cell(struct import *im, struct parts *p, const struct import_column *c, struct sv v)
+/* 2026-11-30, 30.11.2026, 30/11/2026 (11/30/2026 where that cannot be), with or
+ * without a time behind it. */
+static void add_date(struct import *im, struct buf *out, const struct import_target *c, struct sv v)
+{
+	int n[3] = { 0 }, parts = 0, y, m, d;
+	char *text = arena_dup(im->arena, v);
+
+	for (char *p = text; *p && parts < 3; parts++) {
+		n[parts] = (int)strtol(p, &p, 10);
+		if (parts < 2 && *p && !strchr("-./", *p))
+			break;
+		p += *p != '\0';
+	}
+	y = n[0] > 31 ? n[0] : n[2];
+	m = n[1];
+	d = n[0] > 31 ? n[2] : n[0];
+	if (m > 12 && d <= 12) {
+		int swap = m;
+
+		m = d;
+		d = swap;
+	}
+	if (parts < 3 || y < 1900 || y > 9999 || m < 1 || m > 12 || d < 1 || d > 31) {
+		fault(im, c, "is not a date", v);
+		return;
+	}
+	buf_json_key(out, c->key);
+	buf_addf(out, "\"%04d-%02d-%02d\"", y, m, d);
+}
+
+static void add_member(struct import *im, struct buf *out, const struct import_target *c, struct sv v)
+{
+	struct sv stored = identity_email(v);
+
+	if (!stored.n) {
+		fault(im, c, "is not an e-mail address", v);
+		return;
+	}
+	buf_json_key(out, c->key);
+	buf_json(out, stored);
+}
+
+static void add_one(struct import *im, const struct import_target *c, struct sv v)
+{
+	struct sv stored = c->what == PHONE_ONE ? identity_phone(im->arena, v) : identity_email(v);
+
+	if (!stored.n) {
+		fault(im, c, c->what == PHONE_ONE ? "is not a phone number" : "is not an e-mail address", v);
+		return;
+	}
+	buf_json_key(&im->row, c->key);
+	buf_json(&im->row, stored);
+}
+
+static void add_deal(struct import *im, struct parts *p, const struct import_target *c, struct sv v)
+{
+	switch (c->what) {
+	case DEAL_TEXT_200:
+		add_text(im, &p->deal, c, v, 200);
+		break;
+	case DEAL_TEXT_5000:
+		add_text(im, &p->deal, c, v, 5000);
+		break;
+	case DEAL_CURRENCY:
+		add_text(im, &p->deal, c, v, 3);
+		break;
+	case DEAL_VALUE:
+		add_number(im, &p->deal, c, v);
+		break;
+	case DEAL_DATE:
+		add_date(im, &p->deal, c, v);
+		break;
+	case DEAL_STAGE:
+		add_stage(&p->deal, v);
+		break;
+	case DEAL_MEMBER:
+		add_member(im, &p->deal, c, v);
+		break;
+	default:
+		add_text(im, &p->deal_custom, c, v, 5000);
+	}
+}
+
+static void add_name(struct import *im, struct parts *p, const struct import_target *c, struct sv v)
+{
+	bool first = !strcmp(c->key, "first_name"), last = !strcmp(c->key, "last_name");
+
+	if (im->kind == IMPORT_LEADS && first)
+		p->first = v;
+	else if (im->kind == IMPORT_LEADS && last)
+		p->last = v;
+	else
+		add_text(im, &im->row, c, v, 100);
+	p->named = p->named || first || last;
+}
+
+static void add_cell(struct import *im, struct parts *p, const struct import_target *c, struct sv v)
 {
 	switch (c->what) {
 	case TEXT_50:
 		add_text(im, &im->row, c, v, 50);
 		break;
 	case TEXT_100:
-		p->named = true;
-		add_text(im, &im->row, c, v, 100);
+		add_name(im, p, c, v);
 		break;
 	case TEXT_200:
 		p->named = p->named || !strcmp(c->key, "name");
+		p->someone = p->someone || (im->kind == IMPORT_LEADS && !strcmp(c->key, "company_name"));
 		add_text(im, &im->row, c, v, 200);
 		break;
 	case TEXT_5000:
@@ -270,6 +458,11 @@ static void add_cell(struct import *im, struct parts *p, const struct import_col
 	case PHONE:
 		add_list(im, &p->phones, c, v);
 		break;
+	case EMAIL_ONE:
+	case PHONE_ONE:
+		p->someone = true;
+		add_one(im, c, v);
+		break;
 	case TAGS:
 		add_list(im, &p->tags, c, v);
 		break;
@@ -277,18 +470,14 @@ static void add_cell(struct import *im, struct parts *p, const struct import_col
 	case WHOLE_NUMBER:
 		add_number(im, &im->row, c, v);
 		break;
+	case MEMBER:
+		add_member(im, &im->row, c, v);
+		break;
 	case CUSTOM:
 		add_text(im, &p->custom, c, v, 5000);
 		break;
-	case DEAL_TITLE:
-		add_text(im, &p->deal, c, v, 200);
-		break;
-	case DEAL_VALUE:
-		add_number(im, &p->deal, c, v);
-		break;
-	case DEAL_STAGE:
-		add_stage(&p->deal, v);
-		break;
+	default:
+		add_deal(im, p, c, v);
 	}
 }
 
@@ -302,25 +491,93 @@ static void add_part(struct buf *out, const char *key, const struct buf *part, c
 	buf_addc(out, ends[1]);
 }
 
-static const struct import_column untitled = { L, "", DEAL_TITLE, "title" };
+/* A lead without a name is called by its company or address. */
+static void finish_lead(struct import *im, struct parts *p)
+{
+	struct sv row = buf_sv(&im->row);
+
+	if (sv_find(row, SV("\"name\":")) >= 0)
+		return;
+	buf_json_key(&im->row, "name");
+	if (p->first.n && p->last.n)
+		buf_json(&im->row, sv_from(arena_printf(im->arena, "%.*s %.*s", SV_ARG(p->first), SV_ARG(p->last))));
+	else if (p->first.n || p->last.n)
+		buf_json(&im->row, p->first.n ? p->first : p->last);
+	else
+		buf_json(&im->row, im->stand_in);
+}
+
+static void finish_deal(struct import *im, struct parts *p)
+{
+	if (im->defaults.owner.n && sv_find(buf_sv(&p->deal), SV("\"owner_email\":")) < 0) {
+		buf_json_key(&p->deal, "owner_id");
+		buf_json(&p->deal, im->defaults.owner);
+	}
+	add_part(&p->deal, "custom_fields", &p->deal_custom, "{}");
+	if ((p->deal.n || im->mapped) && sv_find(buf_sv(&p->deal), SV("\"title\":")) < 0) {
+		buf_json_key(&p->deal, "title");
+		buf_json(&p->deal, SV("Imported lead"));
+	}
+	add_part(&im->row, "deal", &p->deal, "{}");
+}
+
+static void finish_defaults(struct import *im, struct parts *p)
+{
+	for (size_t i = 0; i < im->defaults.ntags; i++)
+		add_element(&p->tags, im->defaults.tags[i]);
+	if (im->kind != IMPORT_COMPANIES) {
+		buf_json_key(&im->row, "default_source");
+		buf_json(&im->row, im->defaults.source.n ? im->defaults.source : SV("csv-import"));
+	}
+	if (im->defaults.owner.n && im->kind != IMPORT_DEALS &&
+	    sv_find(buf_sv(&im->row), SV("\"assignee_email\":")) < 0) {
+		buf_json_key(&im->row, "assignee_id");
+		buf_json(&im->row, im->defaults.owner);
+	}
+}
 
 static void finish(struct import *im, struct parts *p)
 {
+	if (im->kind == IMPORT_LEADS)
+		finish_lead(im, p);
+	finish_defaults(im, p);
 	add_part(&im->row, "emails", &p->emails, "[]");
 	add_part(&im->row, "phones", &p->phones, "[]");
 	add_part(&im->row, "tags", &p->tags, "[]");
 	add_part(&im->row, "custom_fields", &p->custom, "{}");
-	if (p->deal.n && sv_find(sv_make(p->deal.p, p->deal.n), SV("\"title\":")) < 0)
-		add_text(im, &p->deal, &untitled, SV("Imported lead"), 200);
-	add_part(&im->row, "deal", &p->deal, "{}");
+	if (im->kind == IMPORT_DEALS)
+		finish_deal(im, p);
 	buf_addc(&im->row, '}');
-	if (im->fault.n)
-		return;
-	if (im->kind == IMPORT_COMPANIES ? !p->named :
-					   !p->named && !p->emails.n && !p->phones.n)
-		im->fault = im->kind == IMPORT_COMPANIES ?
-				    SV("A company needs a name") :
-				    SV("A row needs a name, an e-mail address or a phone number");
+	if (im->fault.n || p->named || p->emails.n || p->phones.n || p->someone)
+		im->fault = im->fault.n || im->kind != IMPORT_COMPANIES || p->named ? im->fault : SV("A company needs a name");
+	else if (im->kind == IMPORT_COMPANIES)
+		im->fault = SV("A company needs a name");
+	else if (im->kind != IMPORT_DEALS || !im->mapped || !p->deal.n)
+		im->fault = SV("A row needs a name, an e-mail address or a phone number");
+}
+
+static void read_cells(struct import *im, struct parts *p)
+{
+	if (im->fields.dropped && im->mapped)
+		im->fault = SV("The row has more values than the first line has columns");
+	for (size_t i = 0; i < im->fields.n; i++) {
+		struct sv v = im->fields.v[i];
+
+		if (i >= im->ncolumns) {
+			if (v.n && im->mapped)
+				im->fault = SV("The row has more values than the first line has columns");
+			continue;
+		}
+		if (!im->columns[i].what || !v.n)
+			continue;
+		if (!sv_is_text(v)) {
+			im->fault = SV("The row is not UTF-8 text; save the file as UTF-8");
+			continue;
+		}
+		if (!im->stand_in.n)
+			im->stand_in = v;
+		add_cell(im, p, &im->columns[i], v);
+	}
 }
 
 bool import_next(struct import *im)
@@ -330,36 +587,31 @@ bool import_next(struct import *im)
 	if (!csv_next(&im->csv, &im->fields))
 		return false;
 	im->line = im->fields.line;
-	im->fault = SV_NONE;
+	im->fault = im->stand_in = SV_NONE;
 	buf_clear(&im->row);
 	buf_addf(&im->row, "{\"i\":%zu", im->line);
-	if (im->kind != IMPORT_COMPANIES) {
-		buf_json_key(&im->row, "default_source");
-		buf_json(&im->row, SV("csv-import"));
-	}
-	for (size_t i = 0; i < im->fields.n && i < im->ncolumns; i++) {
-		struct sv v = im->fields.v[i];
-
-		if (im->columns[i] && v.n && sv_is_text(v))
-			add_cell(im, &p, im->columns[i], v);
-		else if (im->columns[i] && v.n)
-			im->fault = SV("The row is not UTF-8 text; save the file as UTF-8");
-	}
+	read_cells(im, &p);
 	finish(im, &p);
 	buf_release(&p.emails);
 	buf_release(&p.phones);
 	buf_release(&p.tags);
 	buf_release(&p.custom);
 	buf_release(&p.deal);
+	buf_release(&p.deal_custom);
 	return true;
 }
 
 void import_sent(const struct import *im, struct buf *out)
 {
+	size_t members = 0;
+
 	buf_addc(out, '{');
 	for (size_t i = 0; i < im->fields.n && i < im->ncolumns; i++)
-		if (im->columns[i] && sv_is_text(im->fields.v[i])) {
-			buf_json_key(out, im->columns[i]->name);
+		if ((im->columns[i].what || im->mapped) && sv_is_text(im->fields.v[i]) && sv_is_text(im->headers[i])) {
+			if (members++)
+				buf_addc(out, ',');
+			buf_json(out, im->headers[i]);
+			buf_addc(out, ':');
 			buf_json(out, im->fields.v[i]);
 		}
 	buf_addc(out, '}');

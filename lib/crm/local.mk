@@ -4,7 +4,9 @@ lib_libkontor_a_SOURCES += \
 	lib/crm/entity.c lib/crm/entity.h \
 	lib/crm/entity_event.c \
 	lib/crm/identity.c lib/crm/identity.h \
-	lib/crm/import.c lib/crm/import.h lib/crm/import_columns.def
+	lib/crm/import.c lib/crm/import.h lib/crm/import_columns.def \
+	lib/crm/import_fields.def \
+	lib/crm/table_file.c lib/crm/table_file.h
 
 check_PROGRAMS += t/unit/test_identity
 t_unit_test_identity_SOURCES = t/unit/test_identity.c

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#define SPOOL_FROM (4 << 20) /* larger bodies are kept on disk while they are read */
 #define READ_STEP 65536
 
 /* ---- the body -------------------------------------------------------- */
@@ -19,15 +20,25 @@ static size_t body_limit(const struct http_request *rq)
 
 static enum status too_large(struct http_request *rq, struct err *e)
 {
-	return err_set(e, rq->arena, ST_TOO_LARGE, "The request is larger than %zu bytes",
-		       body_limit(rq));
+	size_t limit = body_limit(rq);
+
+	if (limit >= 1 << 20)
+		return err_set(e, rq->arena, ST_TOO_LARGE, "What was sent is larger than %zu MB", limit >> 20);
+	return err_set(e, rq->arena, ST_TOO_LARGE, "The request is larger than %zu bytes", limit);
 }
 
 static enum status read_stated(struct http_request *rq, const struct http_input *in, size_t n,
 			       struct err *e)
 {
-	char *p = arena_alloc(rq->arena, n + 1);
+	bool whole = false;
+	char *p;
 
+	if (n > SPOOL_FROM && http_spool(rq, in, n, &whole)) {
+		if (whole)
+			return ST_OK;
+		return err_set(e, rq->arena, ST_BAD_INPUT, "The body could not be read to its end; send it again");
+	}
+	p = arena_alloc(rq->arena, n + 1);
 	if (in->read(in->arg, p, n) != n)
 		return err_set(e, rq->arena, ST_BAD_INPUT,
 			       "The body is shorter than its Content-Length; send it again");

@@ -84,4 +84,8 @@ void http_response_head(const struct http_response *rs, struct buf *out);
 /* Answers with these statuses have no body. */
 bool http_bodiless(int status);
 
+/* spool.c: a body of n bytes into a file, mapped as rq->body. False: there is no
+ * room for such a file. *whole: all of it came. */
+bool http_spool(struct http_request *rq, const struct http_input *in, size_t n, bool *whole);
+
 #endif

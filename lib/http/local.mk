@@ -13,7 +13,8 @@ lib_libkontor_a_SOURCES += \
 	lib/http/request.c \
 	lib/http/response.c \
 	lib/http/route.c \
-	lib/http/serve.c
+	lib/http/serve.c \
+	lib/http/spool.c
 
 check_PROGRAMS += t/unit/test_http
 t_unit_test_http_SOURCES = t/unit/test_http.c

@@ -31,7 +31,7 @@ struct upload {
 static const char *const kinds[] = {
 	[IMPORT_CONTACTS] = "contacts",
 	[IMPORT_COMPANIES] = "companies",
-	[IMPORT_LEADS] = "leads",
+	[IMPORT_DEALS] = "deals",
 };
 
 /* ---- what was sent ---------------------------------------------------------------- */
@@ -224,7 +224,7 @@ enum status import_companies(struct http_request *rq, struct http_response *rs, 
 
 enum status import_kommo_leads(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	return import_file(rq, rs, IMPORT_LEADS, e);
+	return import_file(rq, rs, IMPORT_DEALS, e);
 }
 
 /* ---- afterwards ------------------------------------------------------------------------ */
