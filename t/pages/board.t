@@ -150,6 +150,13 @@ async function marks(page) {
 	t.is(await card(page, old).locator('.deal-card-amount').getAttribute('title'), '€123,456.50', 'and the whole one on demand');
 	t.like(await card(page, old).locator('[data-rotting]').textContent(), /20/, 'GAT-9 a deal that stands longer than its stage allows says for how long');
 	t.is(await card(page, late).locator('[data-rotting]').count(), 0, 'one within the limit does not');
+	t.is(await column(page, 'negotiation').locator('[data-amount]').textContent(), '€123K + $500', 'DEA-15 a currency without a rate stands beside the sum');
+	t.sql(`insert into exchange_rates (organization_id, base, currency, rate) values ($1::uuid, 'EUR', 'USD', 0.9) on conflict do nothing`, org);
+	const rate = Number(t.sql(`select rate from exchange_rates where organization_id = $1::uuid and currency = 'USD' order by on_date desc limit 1`, org));
+	await page.reload();
+	t.is(await column(page, 'negotiation').locator('[data-amount]').textContent(), `€${Math.round((123456.5 + 500 * rate) / 1000)}K`, 'DEA-15 several currencies are summed in the organization\'s own, at its rate');
+	t.is(await column(page, 'negotiation').locator('[data-amount]').getAttribute('title'), '€123,456.50 + $500', 'DEA-15 and each for itself on demand');
+	if (rate === 0.9) t.sql(`delete from exchange_rates where organization_id = $1::uuid and currency = 'USD' and rate = 0.9 and created_at > now() - interval '10 minutes'`, org);
 	const text = await card(page, old).innerText();
 	t.ok(/Old/.test(text) && /Jonas Petersen · TechBridge/.test(text) && /75%/.test(text) && text.includes(stamp), 'DEA-16 FACT-122 title, contact and company, probability, tags');
 	t.ok((await page.locator('.board-summary [data-sum-count]').textContent()) === String(await page.locator('.deal-card').count()), 'UCF-30 how many there are');
