@@ -27,7 +27,8 @@ static const struct demo_tenant tenants[] = {
 		.people = { { "anna@nordlicht.example", "Anna", "Berg", "OWNER", "anna" },
 			    { "omar@nordlicht.example", "Omar", "Haddad", "AGENT", "omar" },
 			    { "lea@nordlicht.example", "Lea", "Novak", "ADMIN", "lea" } },
-		.data = "select internal.demo_data($1, $2, $3), internal.demo_tasks($1, $2, $3)",
+		.data = "select internal.demo_data($1, $2, $3), internal.demo_tasks($1, $2, $3),"
+			" internal.demo_leads($1, $2, $3)",
 		.phone_number_id = "106540352242922",
 	},
 	{

@@ -95,7 +95,8 @@ begin
 	if p.typ = 'uuid' and words[1] = 'me' then
 		words[1] := auth.uid()::text;
 	end if;
-	return coalesce(to_jsonb(words[1]), 'null');
+	return coalesce(case p.typ when 'number' then to_jsonb(words[1]::numeric)
+		when 'checkbox' then to_jsonb(words[1] in ('true', 'yes', 'on', '1')) else to_jsonb(words[1]) end, 'null');
 end
 $$;
 
@@ -491,7 +492,7 @@ begin
 	if b.action = 'delete' or b.error is not null then
 		b.error := null;
 		foreach one in array ids loop
-			fault := coalesce(fault, internal.bulk_one(b, one));
+			fault := coalesce(internal.bulk_one(b, one), fault);
 		end loop;
 	end if;
 	return internal.bulk_count(bulk, fault, 'waiting', 'done');

@@ -209,60 +209,50 @@ do $$ begin
 		'owner_id is null and (select auth.may(''can_access_crm'')) and team_id = any ((select internal.my_teams())::uuid[])');
 end $$;
 
--- As in sql/085, with leads.
-create or replace function auth.sees(kind text, record uuid) returns boolean
-language plpgsql stable
-as $$
-declare
-	org uuid := auth.org();
-begin
-	case kind
-	when 'conversation', 'inbox' then
-		return exists (select from public.conversations c where c.organization_id = org and c.id = record);
-	when 'message' then
-		return exists (select from public.messages m where m.organization_id = org and m.id = record);
-	when 'contact' then
-		return exists (select from public.contacts c where c.organization_id = org and c.id = record);
-	when 'company' then
-		return exists (select from public.companies c where c.organization_id = org and c.id = record);
-	when 'deal' then
-		return exists (select from public.deals d where d.organization_id = org and d.id = record);
-	when 'lead' then
-		return exists (select from public.leads l where l.organization_id = org and l.id = record);
-	when 'quote' then
-		return exists (select from public.quotes q where q.organization_id = org and q.id = record);
-	when 'task' then
-		return exists (select from public.tasks t where t.organization_id = org and t.id = record);
-	when 'call_record' then
-		return exists (select from public.call_records r where r.organization_id = org and r.id = record);
-	else
-		return true;
-	end case;
-end
-$$;
-
 -- ---- what hangs on a lead --------------------------------------------------------------------
 
--- Files, mails, calls and tasks have the column already, from before there were leads.
-alter table public.notes add column lead_id uuid;
-alter table public.notes add constraint notes_lead_id_fkey foreign key (organization_id, lead_id)
-	references public.leads (organization_id, id) on delete cascade;
+alter table public.notes add column lead_id uuid,
+	add constraint notes_lead_id_fkey foreign key (organization_id, lead_id)
+		references public.leads (organization_id, id) on delete cascade;
+create index notes_lead_idx on public.notes (organization_id, lead_id, created_at desc) where lead_id is not null;
+create policy leads on public.notes as restrictive to authenticated
+	using (lead_id is null or contact_id is not null or company_id is not null
+		or (select auth.sees_all('contacts')) or auth.sees('lead', lead_id));
+-- The columns of these stand in sql/110, before the leads themselves.
 alter table public.record_files add constraint record_files_lead_id_fkey foreign key (organization_id, lead_id)
 	references public.leads (organization_id, id) on delete cascade;
 alter table public.record_emails add constraint record_emails_lead_id_fkey foreign key (organization_id, lead_id)
 	references public.leads (organization_id, id) on delete cascade;
 alter table public.call_records add constraint call_records_lead_id_fkey foreign key (organization_id, lead_id)
 	references public.leads (organization_id, id) on delete set null (lead_id);
-create index notes_lead_idx on public.notes (organization_id, lead_id, created_at desc) where lead_id is not null;
-create policy visible_lead on public.notes as restrictive to authenticated
-	using (lead_id is null or contact_id is not null or company_id is not null
-		or (select auth.sees_all('contacts')) or auth.sees('lead', lead_id));
 comment on column public.notes.lead_id is 'The lead on which it was written; once converted, contact or company has it as well';
 
 alter table public.tasks add constraint tasks_lead_id_fkey foreign key (organization_id, lead_id)
 	references public.leads (organization_id, id) on delete set null (lead_id);
 create index tasks_lead_idx on public.tasks (organization_id, lead_id) where lead_id is not null;
 comment on column public.tasks.lead_id is 'The lead that it is about';
+
+-- ---- who gets it (LEA-18..22) --------------------------------------------------------------------
+
+-- By the rules of sql/123: when it comes in, and again when its score has grown
+-- while nobody has it (LEA-9, LEA-21). The rules ask for a score that counts:
+-- one that a form begins with is there from the first moment on.
+create function internal.lead_assigned() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+	new.owner_id := internal.assign_owner('lead', jsonb_strip_nulls(jsonb_build_object('organization_id', new.organization_id,
+		'territory', new.territory, 'company_size', new.company_size, 'score', new.score,
+		'industry', coalesce(new.custom_fields ->> 'industry', new.custom_fields ->> 'sector'))));
+	return new;
+end
+$$;
+-- After own_new, which gives it to who sees only his own, and after what is stored.
+create trigger c_assign before insert on public.leads
+	for each row when (new.owner_id is null) execute function internal.lead_assigned();
+create trigger c_assign_score before update of score on public.leads
+	for each row when (new.owner_id is null and new.score > old.score and new.status in ('New', 'Contacted', 'Qualified'))
+	execute function internal.lead_assigned();
 
 -- ---- what happened --------------------------------------------------------------------------
 
@@ -352,7 +342,7 @@ create index leads_custom_idx on public.leads using gin (organization_id, custom
 -- company or deal shows those of the lead that it was as well.
 alter function internal.timeline_related(text, uuid) rename to timeline_related_but_leads;
 create function internal.timeline_related(of_kind text, of_id uuid) returns table (t text, i uuid)
-language sql stable
+language sql stable rows 100
 as $$
 	select x.t, x.i from internal.timeline_related_but_leads(of_kind, of_id) x
 	union all
@@ -364,20 +354,6 @@ as $$
 	union all
 	(select 'lead', l.id from public.leads l
 		where of_kind = 'deal' and l.organization_id = auth.org() and l.converted_deal_id = of_id limit 20)
-	union all
-	(select 'task', k.id from public.tasks k
-		where of_kind = 'lead' and k.organization_id = auth.org() and k.lead_id = of_id
-		order by k.created_at desc limit 50)
 $$;
-alter function internal.record_tasks(text, uuid, integer) rename to record_tasks_but_leads;
-create function internal.record_tasks(of_kind text, of_id uuid, most integer) returns setof uuid
-language sql stable
-as $$
-	select internal.record_tasks_but_leads(of_kind, of_id, most)
-	union all
-	(select k.id from public.tasks k where of_kind = 'lead' and k.organization_id = auth.org() and k.lead_id = of_id
-		order by k.completed, k.due_date nulls last, k.id limit most)
-$$;
-grant execute on function internal.timeline_related(text, uuid), internal.record_tasks(text, uuid, integer)
-	to authenticated, service_role;
+grant execute on function internal.timeline_related(text, uuid) to authenticated, service_role;
 notify pgrst;

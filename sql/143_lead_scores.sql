@@ -159,7 +159,7 @@ begin
 		where t.organization_id = new.organization_id and t.id = new.team_id;
 	-- Kontor itself says so, whoever sent the signal.
 	insert into public.notifications (organization_id, user_id, kind, record_type, record_id, data)
-		select new.organization_id, u.id, 'lead.high_score', 'lead', new.id,
+		select new.organization_id, u.id, 'lead.score', 'lead', new.id,
 			jsonb_build_object('title', new.name, 'company', new.company_name, 'score', new.score)
 		from (select coalesce(new.owner_id, manager) as id where coalesce(new.owner_id, manager) is not null
 			union select r.user_id from public.user_roles r where coalesce(new.owner_id, manager) is null

@@ -9,6 +9,7 @@ worker_kontor_worker_SOURCES = \
 	worker/main.c \
 	worker/messages.c \
 	worker/oidc.c \
+	worker/record_job.c \
 	worker/table.c \
 	worker/takeover.c \
 	worker/webhook.c \

@@ -7,6 +7,7 @@
  * webhook.c   deliveries to endpoints
  * takeover.c  tells a channel's own bot that a person has taken over
  * import.c    imports whose request is over
+ * record_job.c  long work on records, exports of personal data, files that nobody has
  * mail.c      mail through the installation's relay
  * oidc.c      what sign-in at a provider asks of it
  * booking_mail.c  writes the mails about a booking
@@ -49,6 +50,8 @@ void webhook_start_all(struct job *const *jobs, size_t n);
 void takeover_start(struct job *j);
 void bulk_start(struct job *j);
 void import_start(struct job *j);
+void record_job_start(struct job *j);
+void file_sweep_start(struct job *j);
 void mail_start(struct job *j);
 void oidc_start(struct job *j);
 void booking_mail_start(struct job *j);

@@ -6,8 +6,8 @@
 #        po.pl bare FILE...       text in templates that nobody marked for translation
 #
 # Texts: {{#_}}...{{/_}} in templates/, tr("..."), tr_n("...", "...") and N_("...")
-# in fcgi/, lib/ and worker/. Prints what it finds; the exit status is 1 when
-# there is something.
+# in fcgi/, lib/ and worker/, messages of form_error, form_required and err_set in
+# fcgi/app. Prints what it finds; the exit status is 1 when there is something.
 use strict;
 use warnings;
 use File::Find qw(find);
@@ -55,6 +55,14 @@ sub texts {
 		next if $file =~ m{/base/tr\.};
 		my $text = slurp($file);
 		$texts{literal_text($1)} //= $file while $text =~ /\b(?:tr|N_)\(\s*($literal)/g;
+		# What a form says beside its fields, and what an error page says, go through web_tr.
+		if ($file =~ m{/fcgi/app/}) {
+			$texts{literal_text($1)} //= $file
+				while $text =~ /\bform_(?:error\([^;"]*"[^"]*",\s*SV\(|required\([^;"]*"[^"]*",\s*)($literal)/g;
+			while ($text =~ /\berr_set\([^;"]*,\s*ST_\w+,\s*($literal)\)/g) {
+				$texts{literal_text($1)} //= $file;
+			}
+		}
 		while ($text =~ /\btr_n\(\s*($literal)\s*,\s*($literal)/g) {
 			$texts{literal_text($1)} //= $file;
 			$texts{literal_text($2)} //= $file;

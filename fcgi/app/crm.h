@@ -137,6 +137,9 @@ struct sv form_id(struct form *f, const char *name);
 /* Digits with at most one point or comma and two decimals; empty is empty.
  * The comma becomes a point, spaces go. */
 struct sv form_money(struct form *f, const char *name);
+/* The same for a text that is no field of its own. */
+struct sv form_plain_number(struct arena *a, struct sv typed);
+bool form_is_money(struct sv s);
 struct sv form_date(struct form *f, const char *name);
 /* All values of a repeated field that are not empty, as a JSON array. */
 struct sv form_lines(struct form *f, const char *name);

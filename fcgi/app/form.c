@@ -39,7 +39,7 @@ struct sv form_id(struct form *f, const char *name)
 }
 
 /* "12 500,50" is what many people type for 12500.50. */
-static struct sv plain_number(struct arena *a, struct sv typed)
+struct sv form_plain_number(struct arena *a, struct sv typed)
 {
 	char *out = arena_alloc(a, typed.n + 1);
 	size_t n = 0;
@@ -50,7 +50,7 @@ static struct sv plain_number(struct arena *a, struct sv typed)
 	return sv_make(out, n);
 }
 
-static bool is_money(struct sv s)
+bool form_is_money(struct sv s)
 {
 	ptrdiff_t point = sv_chr(s, '.');
 	size_t decimals = point < 0 ? 0 : s.n - (size_t)point - 1;
@@ -65,9 +65,9 @@ static bool is_money(struct sv s)
 
 struct sv form_money(struct form *f, const char *name)
 {
-	struct sv value = plain_number(f->rq->arena, form_text(f, name));
+	struct sv value = form_plain_number(f->rq->arena, form_text(f, name));
 
-	if (value.n && !is_money(value))
+	if (value.n && !form_is_money(value))
 		form_error(f, name, sv_from(tr("Write a number such as 1250 or 1250.50")));
 	return value;
 }

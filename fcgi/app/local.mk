@@ -40,6 +40,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/access.c \
 	fcgi/app/pages/api_keys.c \
 	fcgi/app/pages/attachments.c \
+	fcgi/app/pages/assignment.c \
 	fcgi/app/pages/audit.c \
 	fcgi/app/pages/booking.c \
 	fcgi/app/pages/booking_form.c \
@@ -51,6 +52,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/contact_form.c \
 	fcgi/app/pages/contact_links.c \
 	fcgi/app/pages/contacts.c \
+	fcgi/app/pages/currencies.c \
 	fcgi/app/pages/custom_fields.c \
 	fcgi/app/pages/deal.c \
 	fcgi/app/pages/deal_extra.c fcgi/app/pages/deal_extra.h \
@@ -60,6 +62,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/deals_board.c \
 	fcgi/app/pages/deals_filter.c \
 	fcgi/app/pages/deals_quick.c \
+	fcgi/app/pages/discard_reasons.c \
 	fcgi/app/pages/files.c \
 	fcgi/app/pages/forecast.c \
 	fcgi/app/pages/history.c \
@@ -84,7 +87,10 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/notifications.c \
 	fcgi/app/pages/onboarding.c \
 	fcgi/app/pages/organization.c \
+	fcgi/app/pages/pipeline_form.c fcgi/app/pages/pipeline_form.h \
+	fcgi/app/pages/pipeline_presets.c fcgi/app/pages/pipeline_presets.h \
 	fcgi/app/pages/pipelines.c \
+	fcgi/app/pages/privacy.c \
 	fcgi/app/pages/products.c \
 	fcgi/app/pages/profile.c \
 	fcgi/app/pages/quote.c \
@@ -108,6 +114,8 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/tasks_day.c \
 	fcgi/app/pages/tasks_figures.c \
 	fcgi/app/pages/tasks_list.c \
+	fcgi/app/pages/targets.c \
+	fcgi/app/pages/tags.c \
 	fcgi/app/pages/team.c \
 	fcgi/app/pages/team_hours.c \
 	fcgi/app/pages/team_member.c \

@@ -199,6 +199,7 @@ void cell_show(struct tmpl_value *cell, const struct record_field *f, size_t i,
 	tmpl_set_bool(cell, "edit", f->flags & FIELD_EDIT);
 	tmpl_set_bool(cell, "num", f->type == FIELD_NUMBER || f->type == FIELD_MONEY);
 	tmpl_set_bool(cell, arena_printf(a, "is_%s", field_look(f->type)), true);
+	tmpl_set_bool(cell, "blank", !shown.n || sv_eq(shown, SV("{}")));
 	if (!shown.n)
 		return;
 	switch (f->type) {

@@ -211,6 +211,8 @@ static enum status send_file(struct records *r, struct http_response *rs, struct
 
 	*x = (struct export){ .rq = r->rq, .rs = rs };
 	choose_fields(r, x);
+	if (http_query(r->rq, "ids").n && !sv_present(chosen_ids(r->rq)))
+		return err_set(e, r->arena, ST_BAD_INPUT, "The selection could not be read");
 	if (!x->n)
 		return err_set(e, r->arena, ST_BAD_INPUT, "Choose at least one field");
 	db_add(b, "select set_config('statement_timeout', '600000', true)");

@@ -60,6 +60,7 @@ my @pages = (
 	'/contacts', '/contacts?view=table&sort=az', "/contacts?tag=segment+3&assignee=$me&sort=za", '/contacts?q=anna+ander', '/contacts?q=00491510000',
 	'/contacts?q=' . 'fisch', '/companies', '/companies?q=labs+12', '/deals', '/deals?view=list', '/deals?q=order+12', "/deals?owner=$me&tag=segment+4",
 	'/contacts/' . $some->('contacts'), '/companies/' . $some->('companies'), '/deals/' . $some->('deals'), '/',
+	'/search?q=anna+ander', '/search?q=00491510000', '/search?q=order+12', '/search?q=ab', '/search?q=call+fisch', '/search?q=nothing+has+this', '/notifications',
 );
 for my $page (@pages) {
 	my $from = -s $log;

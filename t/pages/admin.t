@@ -235,7 +235,7 @@ async function history(page) {
 	const id = t.sql('select id from pipelines where name = $1', `Partners ${stamp}`);
 	await page.goto(`/pipelines/${id}`);
 	await page.click('[data-stage-add]');
-	await page.locator('input[name="stage_name"]').last().fill('Negotiation');
+	await page.keyboard.type('Negotiation');
 	await submit(page);
 	await page.goto('/settings/history');
 	const first = page.locator('.commit').first();

@@ -77,6 +77,7 @@ async function quickAdd(page) {
 	await page.fill('#add-value', 'much');
 	await page.fill('#add-contact', `Zoe Quick${stamp}`);
 	await page.click('.quick-add .btn-primary');
+	await page.waitForSelector('.quick-add [data-error]:not([hidden])');
 	t.like(await page.locator('.quick-add [data-error]').textContent(), /number/, 'a wrong value is said in place');
 	t.is(await page.inputValue('#add-title'), `Quick ${stamp}`, 'nothing that was typed is lost');
 	await t.axe(page, 'quick add');

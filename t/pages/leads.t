@@ -193,7 +193,7 @@ async function scoring(page) {
 	t.is(t.sql('select score from leads where id = $1', lead), '3', 'LEA-4 weights of one\'s own count');
 	signal(lead, 'form_submission', 2);
 	signal(lead, 'outreach', 2);
-	t.is(t.sql(`select data ->> 'score' from notifications where record_id = $1 and kind = 'lead.high_score'`, lead), '63', 'LEA-6 the owner is alerted from the threshold on');
+	t.is(t.sql(`select data ->> 'score' from notifications where record_id = $1 and kind = 'lead.score'`, lead), '63', 'LEA-6 the owner is alerted from the threshold on');
 	t.sql('delete from lead_scoring where organization_id = $1', org());
 	const agent = await t.login({ user: 1 });
 	t.is((await agent.goto('/settings/lead-scoring')).status(), 403, 'the weights are for administrators');

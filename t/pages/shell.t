@@ -156,4 +156,26 @@ t.run(async () => {
 	t.sql('delete from deals where id = $1', deal);
 	t.sql('delete from leads where id = $1', lead);
 	await page.context().close();
+
+	// ---- when something fails ------------------------------------------------------------------
+	t.expectTrouble(/made by the test|ERR_INTERNET_DISCONNECTED/);
+	page = await t.login();
+	await page.goto('/contacts');
+	await page.evaluate(() => setTimeout(() => { throw new Error('made by the test'); }));
+	await page.waitForSelector('.toast-line.bad button');
+	t.ok(await page.isVisible('#content h1') && await page.isVisible('.shell-nav a'), 'FACT-13 a script that fails leaves the page as it is');
+	await t.axe(page, 'a script has failed');
+	await Promise.all([page.waitForNavigation(), page.click('.toast-line.bad button')]);
+	t.ok(await page.isVisible('#content h1'), 'FACT-13 and one may load it again');
+	await page.waitForFunction(() => document.getElementById('live-state').hidden);
+	await page.context().setOffline(true);
+	await t.lives(page.waitForSelector('#live-state:not([hidden])'), 'FACT-14 the page says when it is offline');
+	await t.axe(page, 'offline');
+	await page.context().setOffline(false);
+	await t.lives(page.waitForFunction(() => document.getElementById('live-state').hidden), 'FACT-14 and reconnects by itself');
+	await page.goto('/no/such/page');
+	t.ok(await page.isVisible('a[href="/"]'), 'FACT-13 an error page has a way back');
+	await t.axe(page, 'error page');
+	await t.shots(page, 'error');
+	await page.context().close();
 });

@@ -13,6 +13,7 @@ $$;
 select pg_temp.as_member(:'org', :'owner', 'OWNER') \gset
 delete from custom_field_definitions where organization_id = :'org';
 delete from lead_scoring where organization_id = :'org';
+delete from assignment_rules where organization_id = :'org';
 set local role authenticated;
 
 -- ---- what is stored ----------------------------------------------------------------------
@@ -87,7 +88,7 @@ select is((select string_agg(format('%s %s/%s', kind, points, most), ', ' order 
 
 -- the alert (LEA-6)
 reset role;
-select is((select format('%s %s', count(*), bool_and(user_id = :'agent')) from notifications where record_id = :'lead' and kind = 'lead.high_score'),
+select is((select format('%s %s', count(*), bool_and(user_id = :'agent')) from notifications where record_id = :'lead' and kind = 'lead.score'),
 	'1 t', 'LEA-6 the owner is alerted, once');
 select is((select count(*) from events where record_id = :'lead' and type = 'lead.score.high'), 1::bigint, 'LEA-6 by an event');
 set local role authenticated;
@@ -95,7 +96,7 @@ delete from lead_engagement_events where lead_id = :'lead' and kind = 'form_subm
 select is((select score from leads where id = :'lead'), 60, 'a signal that is taken back counts no more');
 insert into lead_engagement_events (lead_id, kind) values (:'lead', 'form_submission');
 reset role;
-select is((select count(*) from notifications where record_id = :'lead' and kind = 'lead.high_score'), 2::bigint,
+select is((select count(*) from notifications where record_id = :'lead' and kind = 'lead.score'), 2::bigint,
 	'LEA-6 the next crossing from below alerts again');
 set local role authenticated;
 insert into teams (name, manager_id) values ('Lead team', :'admin') returning id as team \gset
@@ -103,7 +104,7 @@ insert into leads (name, team_id) values ('Nobody''s', :'team') returning id as 
 insert into lead_engagement_events (lead_id, kind, answered) select :'orphan', k, true
 	from unnest(array['form_submission', 'form_submission', 'outreach', 'outreach', 'email_open', 'email_open']) k;
 reset role;
-select is((select array_agg(user_id) from notifications where record_id = :'orphan' and kind = 'lead.high_score'), array[:'admin'::uuid],
+select is((select array_agg(user_id) from notifications where record_id = :'orphan' and kind = 'lead.score'), array[:'admin'::uuid],
 	'LEA-6 without an owner the manager of the team is alerted');
 
 -- weights of one's own, fading
@@ -117,6 +118,39 @@ select is((select score from leads where id = :'fader'), 11, 'weights are the ad
 reset role;
 select ok(exists (select from job.jobs where organization_id = :'org' and kind = 'lead_scores'), 'new weights: all scores are computed again');
 delete from lead_scoring where organization_id = :'org';
+set local role authenticated;
+
+-- ---- assignment (LEA-17..22) ----------------------------------------------------------------------
+
+insert into teams (name, manager_id) values ('Inbound', :'admin') returning id as inbound \gset
+insert into team_members (team_id, user_id) values (:'inbound', :'agent'), (:'inbound', :'admin');
+insert into assignment_rules (entity, name, kind, words, user_id, position) values ('lead', 'North', 'territory', '{North, Nord}', :'owner', 1);
+insert into assignment_rules (entity, name, kind, at_least, user_id, position) values ('lead', 'Large', 'company_size', 500, :'admin', 2),
+	('lead', 'Hot', 'score', 40, :'owner', 3);
+insert into assignment_rules (entity, name, kind, team_id, position, is_active) values ('lead', 'In turn', 'round_robin', :'inbound', 4, false)
+	returning id as in_turn \gset
+insert into leads (name, territory) values ('From the north', 'nord') returning owner_id as by_territory \gset
+select is(:'by_territory'::uuid, :'owner'::uuid, 'LEA-19 a lead goes to the owner of its territory');
+insert into leads (name, company_size) values ('Big one', 800) returning owner_id as by_size \gset
+select is(:'by_size'::uuid, :'admin'::uuid, 'LEA-20 by the size of its company');
+insert into leads (name) values ('Nobody yet') returning id as cold \gset
+select is((select owner_id from leads where id = :'cold'), null, 'none matches: it is nobody''s');
+insert into lead_engagement_events (lead_id, kind) select :'cold', 'form_submission' from generate_series(1, 2);
+select is((select owner_id from leads where id = :'cold'), :'owner'::uuid, 'LEA-9 LEA-21 when its score reaches the threshold it goes to whom the rule names');
+update assignment_rules set is_active = true where id = :'in_turn';
+insert into leads (name) values ('Turn 1') returning owner_id as turn1 \gset
+insert into leads (name) values ('Turn 2') returning owner_id as turn2 \gset
+insert into leads (name) values ('Turn 3') returning owner_id as turn3 \gset
+select ok(:'turn1'::uuid <> :'turn2'::uuid and :'turn1'::uuid = :'turn3'::uuid, 'LEA-18 LEA-22 else the members of a team take turns');
+insert into leads (name, owner_id, territory) values ('Mine', :'agent', 'Nord') returning owner_id as kept \gset
+select is(:'kept'::uuid, :'agent'::uuid, 'who is named stays');
+reset role;
+select set_config('request.jwt.claims', json_build_object('organization_id', :'org', 'sub', :'agent', 'role', 'authenticated', 'app_role', 'AGENT')::text, true) \gset
+set local role authenticated;
+select throws_ok($$insert into assignment_rules (entity, name, kind) values ('lead', 'X', 'manual')$$, 'KT403', null, 'LEA-17 only administrators make rules');
+reset role;
+select pg_temp.as_member(:'org', :'owner', 'OWNER') \gset
+delete from assignment_rules where organization_id = :'org';
 set local role authenticated;
 
 -- ---- who sees it --------------------------------------------------------------------------------

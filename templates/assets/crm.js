@@ -121,34 +121,6 @@ document.addEventListener('kontor:fragment', (event) => {
 	for (const picker of event.target.querySelectorAll('[data-picker]')) setUpPicker(picker);
 });
 
-// ---- stages of a pipeline ------------------------------------------------------------------------
-
-const stages = document.querySelector('[data-stages]');
-
-if (stages) {
-	window.Sortable?.create(stages, { handle: '.drag-handle', animation: 120 });
-	stages.closest('form').addEventListener('click', (event) => {
-		const row = event.target.closest('.stage-row');
-		if (event.target.closest('[data-stage-add]')) {
-			const fresh = stages.lastElementChild.cloneNode(true);
-			fresh.querySelector('[name="stage_id"]').value = '';
-			fresh.querySelector('[name="stage_name"]').value = '';
-			fresh.querySelector('[name="stage_type"]').value = 'open';
-			stages.append(fresh);
-			fresh.querySelector('[name="stage_name"]').focus();
-		} else if (event.target.closest('[data-stage-up]')) {
-			row.previousElementSibling?.before(row);
-			event.target.closest('button').focus();
-		} else if (event.target.closest('[data-stage-down]')) {
-			row.nextElementSibling?.after(row);
-			event.target.closest('button').focus();
-		} else if (event.target.closest('[data-stage-remove]') && stages.children.length > 1) {
-			(row.nextElementSibling || row.previousElementSibling).querySelector('[name="stage_name"]').focus();
-			row.remove();
-		}
-	});
-}
-
 // ---- settings: JSON in lines ---------------------------------------------------------------------------
 
 for (const block of document.querySelectorAll('[data-json]')) {
@@ -159,3 +131,24 @@ for (const block of document.querySelectorAll('[data-json]')) {
 
 const zones = document.getElementById('zones');
 if (zones) for (const zone of Intl.supportedValuesOf('timeZone')) zones.append(new Option(zone, zone));
+
+// ---- tags: the last word is completed ------------------------------------------------
+
+for (const input of document.querySelectorAll('input[data-tags]')) {
+	const list = document.createElement('datalist');
+	list.id = `${input.id}-known`;
+	input.after(list);
+	input.setAttribute('list', list.id);
+	let timer;
+	input.addEventListener('input', () => {
+		clearTimeout(timer);
+		timer = setTimeout(async () => {
+			const words = input.value.split(',');
+			const last = words.pop().trim();
+			const answer = last && await fetch(`/tags/options?q=${encodeURIComponent(last)}`).catch(() => null);
+			if (!answer?.ok) return;
+			const before = words.map((w) => `${w.trim()}, `).join('');
+			list.replaceChildren(...(await answer.json()).map((name) => Object.assign(document.createElement('option'), { value: before + name })));
+		}, 160);
+	});
+}

@@ -56,7 +56,7 @@ for (const form of document.querySelectorAll('form[data-guard]')) {
 	const back = performance.getEntriesByType('navigation')[0]?.type === 'back_forward';
 	const answered = form.querySelector('.alert-danger, .clash, [aria-invalid="true"]');
 	if (draft && !answered && (draft.state !== 'done' || back)) {
-		fill(form, draft);
+		setTimeout(() => fill(form, draft)); // once the buttons of the form work
 		if (draft.state !== 'done' && document.getElementById('toasts')) toast(text('draft'));
 	} else if (draft) {
 		sessionStorage.removeItem(key(form));

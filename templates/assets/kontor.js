@@ -19,15 +19,15 @@ export const language = document.documentElement.lang;
 
 // ---- toasts -------------------------------------------------------------------
 
-// toast('Deal moved', {undo: () => ..., bad: false})
-export function toast(words, { undo, bad = false } = {}) {
+// toast('Deal moved', {undo: () => ..., bad: false}); `label` is another word for the button.
+export function toast(words, { undo, bad = false, label = text('undo') } = {}) {
 	const line = document.createElement('div');
 	line.className = bad ? 'toast-line bad' : 'toast-line';
 	line.append(words);
 	if (undo) {
 		const button = document.createElement('button');
 		button.type = 'button';
-		button.textContent = text('undo');
+		button.textContent = label;
 		button.onclick = () => { line.remove(); undo(); };
 		line.append(button);
 	}
@@ -78,6 +78,17 @@ document.addEventListener('htmx:afterSwap', () => {
 	}
 	typed = null;
 });
+
+// A script that fails takes nothing else down; whoever is in front of it may load the page again.
+let broken = 0;
+function failed(event) {
+	// What the browser itself says of observers and extensions is nobody's concern.
+	if (Date.now() - broken < 10000 || /ResizeObserver/.test(event.message || '')) return;
+	broken = Date.now();
+	toast(text('broken'), { bad: true, undo: () => location.reload(), label: text('reload') });
+}
+addEventListener('error', (event) => { if (event.target === window) failed(event); });
+addEventListener('unhandledrejection', failed);
 
 // A toast that the last page left behind: sessionStorage.toast = 'Saved'.
 if (sessionStorage.toast) {

@@ -12,16 +12,28 @@
 	" t.organization_id and d.contact_id = t.id and d.won_at is null and d.lost_at is" \
 	" null limit 100) open)"
 
+static const struct record_choice statuses[] = {
+	{ "Lead", N_("Lead"), "accent" },
+	{ "Prospect", N_("Prospect"), "warn" },
+	{ "Customer", N_("Customer"), "good" },
+	{ "Churned", N_("Churned"), "bad" },
+	{ 0 },
+};
+
+/* The first six are those of LEA-26. */
 static const struct record_field fields[] = {
 	{ .key = "name", .label = N_("Name"), .type = FIELD_TEXT,
 	  .flags = FIELD_TITLE | FIELD_SORT | FIELD_NO_EXPORT,
 	  .shown = "internal.person(t.first_name, t.last_name, coalesce(t.phones[1], t.emails[1]))" },
 	{ .key = "first_name", .label = N_("First name"), .type = FIELD_TEXT, .flags = FIELD_FILTER | FIELD_EDIT },
 	{ .key = "last_name", .label = N_("Last name"), .type = FIELD_TEXT, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "title", .label = N_("Job title"), .type = FIELD_TEXT, .flags = FIELD_FILTER | FIELD_EDIT },
 	{ .key = "company_id", .label = N_("Company"), .type = FIELD_LINK, .flags = FIELD_FILTER | FIELD_EDIT,
 	  .shown = "co.name", .to = "/companies" },
 	{ .key = "emails", .label = N_("E-mail"), .type = FIELD_EMAILS, .flags = FIELD_FILTER | FIELD_EDIT },
 	{ .key = "phones", .label = N_("Phone"), .type = FIELD_PHONES, .flags = FIELD_FILTER | FIELD_EDIT },
+	{ .key = "status", .label = N_("Status"), .type = FIELD_CHOICE, .flags = FIELD_FILTER | FIELD_EDIT,
+	  .choices = statuses },
 	{ .key = "assignee_id", .label = N_("Owner"), .type = FIELD_PERSON, .flags = FIELD_FILTER | FIELD_EDIT,
 	  .shown = "internal.person(a.first_name, a.last_name, a.email)" },
 	{ .key = "tags", .label = N_("Tags"), .type = FIELD_TAGS, .flags = FIELD_FILTER | FIELD_EDIT },
@@ -43,7 +55,7 @@ const struct record_kind contacts_kind = {
 	.name = "contacts", .entity = "contact", .path = "/contacts", .table = "contacts", .area = "crm",
 	.title = N_("Contacts"), .one = N_("Contact"), .new_label = N_("New contact"),
 	.hint = N_("Name, phone, e-mail, company, tag"), .icon = "users",
-	.fields = fields, .columns = "company_id,emails,phones,assignee_id,tags,created_at", .sort = "-created_at",
+	.fields = fields, .columns = "company_id,emails,phones,status,assignee_id,tags,created_at", .sort = "-created_at",
 	.joins = "left join companies co on co.organization_id = t.organization_id and co.id = t.company_id"
 		 " left join profiles a on a.organization_id = t.organization_id and a.id = t.assignee_id",
 	.card = "app/contacts_card",

@@ -17,7 +17,7 @@ static int add_deal(struct db_batch *b, struct sv id)
 		" internal.shown_span(now() - t.stage_entered_at) as in_stage,"
 		" t.won_at is null and t.lost_at is null and t.stage_entered_at < now() - interval '1 day'"
 		"	* coalesce(st.rotting_days, internal.setting_days(auth.org(), 'rotting_days', 7)) as is_rotting,"
-		" internal.custom_shown('deal', t.custom_fields) as custom,"
+		" internal.custom_shown('deal', t.custom_fields) as custom, t.products <> '[]' as has_lines,"
 		" (select jsonb_agg(jsonb_build_object('name', x ->> 'name', 'quantity', x ->> 'quantity',"
 		"	'unit_price', internal.shown_money((x ->> 'unit_price')::numeric, t.currency), 'total',"
 		"	internal.shown_money(round((x ->> 'unit_price')::numeric * coalesce((x ->> 'quantity')::numeric, 1), 2), t.currency)))"

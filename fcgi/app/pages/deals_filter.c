@@ -433,6 +433,7 @@ static void show_chips(struct http_request *rq, struct tmpl_value *page, const s
 		n += strcmp(p->name, "q") != 0;
 	}
 	tmpl_set_int(page, "filters_used", n);
+	tmpl_set_bool(page, "has_chips", n > 0 || http_query(rq, "q").n > 0);
 }
 
 void deals_choices_show(struct http_request *rq, struct tmpl_value *page, const struct db_batch *b,

@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+// Every page of the CRM on a desktop and on a phone, in light and dark, in English
+// and Arabic: nothing that axe finds, nothing wider than its window, the right
+// language and direction, no script error. With KONTOR_SCREENSHOTS a picture of each.
+'use strict';
+const t = require('./lib.js');
+
+const only = process.env.KONTOR_WALK; // a part of the names, for one page alone
+
+t.run(async () => {
+	const tenant = t.config().tenants[0], org = tenant.organization_id;
+	const one = (sql) => t.sql(sql, org).split('\n')[0];
+	const anna = t.sql('select id from profiles where organization_id = $1 and email = $2', org, tenant.users[0].email);
+	const contact = one(`select k.id from contacts k join deals d on d.organization_id = k.organization_id and d.contact_id = k.id where k.organization_id = $1 order by k.id limit 1`);
+	const company = one('select company_id from contacts where organization_id = $1 and company_id is not null order by id limit 1');
+	const deal = one('select id from deals where organization_id = $1 and contact_id is not null order by id limit 1');
+	const pipeline = one('select id from pipelines where organization_id = $1 and is_default');
+	const lead = t.sql(`insert into leads (organization_id, name, company_name, email, phone) values ($1, 'Walk Lead', 'Walkers', 'walk@lead.example', '+4915199900011') returning id`, org);
+	const task = t.sql(`insert into tasks (organization_id, title, assignee_id, due_date, contact_id) values ($1, 'Walk the pages', $2, now() - interval '1 hour', $3) returning id`, org, anna, contact);
+	t.sql(`insert into notifications (organization_id, user_id, kind, record_type, record_id, data) values ($1, $2, 'task.due', 'task', $3, '{"title": "Walk the pages"}')`, org, anna, task);
+
+	const pages = Object.entries({
+		home: '/', search: '/search?q=a', notifications: '/notifications', profile: '/profile',
+		contacts: '/contacts?view=table', 'contacts-cards': '/contacts?view=grid', contact: `/contacts/${contact}`, 'contact-new': '/contacts/new', 'contact-edit': `/contacts/${contact}/edit`,
+		companies: '/companies?view=table', company: `/companies/${company}`, 'company-new': '/companies/new', 'company-edit': `/companies/${company}/edit`,
+		leads: '/leads', lead: `/leads/${lead}`, 'lead-new': '/leads/new',
+		deals: '/deals', 'deals-list': '/deals?view=list', deal: `/deals/${deal}`, 'deal-new': '/deals/new', 'deal-edit': `/deals/${deal}/edit`,
+		tasks: '/tasks', 'tasks-day': '/tasks/my-day', task: `/tasks/${task}`, 'task-new': '/tasks/new', 'tasks-analytics': '/tasks/analytics',
+		pipelines: '/pipelines', pipeline: `/pipelines/${pipeline}`, imports: '/imports',
+	}).filter(([name]) => !only || only.split(',').includes(name));
+
+	for (const language of ['en', 'ar']) {
+		t.sql('update profiles set language = $1 where id = $2', language, anna);
+		for (const phone of [false, true]) {
+			const page = await t.login({ phone });
+			await page.context().addCookies([{ name: 'kontor_language', value: language, url: t.config().base_url }]);
+			for (const [name, path] of pages) {
+				const where = `${name}${phone ? ' on a phone' : ''}, ${language}`;
+				const answer = await page.goto(path);
+				if (!t.ok(answer.status() === 200, `${where}: is there`)) continue;
+				t.is(await page.evaluate(() => `${document.documentElement.lang} ${document.documentElement.dir}`), language === 'ar' ? 'ar rtl' : 'en ltr', `FACT-3 ${where}: language and direction`);
+				await t.fits(page, `FACT-2 ${where}`);
+				await t.axe(page, `FACT-4 ${where}`);
+				await t.shots(page, `walk-${name}-${language}${phone ? '-phone' : ''}`);
+				if (phone && language === 'en') {
+					await page.setViewportSize({ width: 320, height: 640 });
+					await t.fits(page, `FACT-2 ${name} at 320 pixels`);
+					await page.setViewportSize({ width: 390, height: 844 });
+				}
+			}
+			await page.context().close();
+		}
+	}
+	t.sql("update profiles set language = 'en' where id = $1", anna);
+	t.sql('delete from notifications where record_id = $1', task);
+	t.sql('delete from tasks where id = $1', task);
+	t.sql('delete from leads where id = $1', lead);
+});
