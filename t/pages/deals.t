@@ -174,6 +174,8 @@ async function detail(page, id) {
 	await page.reload();
 	t.like(await page.locator('#owner-history').innerText(), /current[\s\S]*Reassigned|Reassigned/, 'DEA-56 DEA-57 UC-DEAL-005 with its reason');
 	t.like(await page.locator('#owner-history').innerText(), /14 days/, 'DEA-57 UC-DEAL-005 and the days with each');
+	const found = async (day) => (await (await page.request.get(`/deals?view=table&f=owner_since:before:${day}&f=tags:all:${stamp}`)).text()).includes(`/deals/${id}`);
+	t.ok(await found('2099-01-01') && !(await found('2020-01-01')), 'UC-DEAL-005 UCF-29 deals that have had their owner for long are found');
 	await page.locator('#add-contact').fill(`Second${stamp} Person`);
 	await page.fill('#add-role', 'decision maker');
 	await Promise.all([page.waitForNavigation(), page.locator('.side-add .btn').first().click()]);
