@@ -187,6 +187,12 @@ async function detail(page, id) {
 	await page.click('#compose-note .btn-primary');
 	await page.waitForSelector(`.timeline :text("Noted ${stamp}")`);
 	t.ok(true, 'DEA-30 DEA-31 FACT-120 a note on the timeline');
+	await page.click('.record-actions [data-compose="task"]');
+	await page.fill('#task-title', `Send contract ${stamp}`);
+	await page.click('#compose-task .btn-primary');
+	await page.waitForSelector(`.timeline :text("Send contract ${stamp}")`);
+	t.is(t.sql('select k.contact_id = d.contact_id from tasks k join deals d on d.id = k.deal_id where d.id = $1::uuid and k.title = $2', id, `Send contract ${stamp}`), 't',
+		'UC-TASK-005 FACT-123 a task of the deal has its contact');
 	await t.axe(page, 'page of a deal');
 	await t.shots(page, 'deal', { full: true });
 	await page.click('.stage-step:has-text("Closed Lost")');
