@@ -65,8 +65,8 @@ select t.organization_id, t.id, t.title, t.status, t.priority, t.is_open, t.comp
 		where w.organization_id = t.organization_id and w.task_id = t.id and b.is_open) as blocked,
 	nullif(s.n, 0) as subtasks, s.done as subtasks_done, nullif(c.n, 0) as steps, c.done as steps_done
 from public.tasks t
-cross join lateral (select y.name, (now() at time zone y.name)::date as today from (select app.task_zone() as name) y) z
-cross join lateral (select (t.due_date at time zone z.name)::date as day) x
+cross join lateral (select (select app.task_zone()) as name, (select (now() at time zone app.task_zone())::date) as today) z
+cross join lateral (select (t.due_date at time zone (select app.task_zone()))::date as day) x
 left join public.profiles a on a.organization_id = t.organization_id and a.id = t.assignee_id
 left join public.teams tm on tm.organization_id = t.organization_id and tm.id = t.team_id
 left join public.contacts k on k.organization_id = t.organization_id and k.id = t.contact_id

@@ -191,8 +191,8 @@ begin
 		where r.organization_id = auth.org() and r.lead_id = lead and person is not null;
 	update public.record_files f set contact_id = person, company_id = case when person is null then firm end, lead_id = null
 		where f.organization_id = auth.org() and f.lead_id = lead;
-	update public.tasks t set contact_id = coalesce(t.contact_id, person)
-		where t.organization_id = auth.org() and t.lead_id = lead and not t.completed and person is not null;
+	update public.tasks t set contact_id = coalesce(t.contact_id, person), company_id = coalesce(t.company_id, firm)
+		where t.organization_id = auth.org() and t.lead_id = lead and not t.completed;
 end
 $$;
 

@@ -131,7 +131,8 @@ sub bare {
 			$shown =~ s/^[^<]*>|<[^>]*$//g; # a tag over several lines
 			$shown = '' if $lines[$n] =~ /^\s*[\w:-]+=/; # its attributes
 			push @words, grep { /[A-Za-z]{2}/ } map { s/^\s+|\s+$|&\w+;//gr } split /\x{1}/, $shown;
-			@words = grep { !/^\S+\@\S+$/ } @words; # an address as an example
+			# Addresses as examples, codes of currencies and formats, names.
+			@words = grep { !m{^(?:\S+\@\S+|https?://|[\w-]+(?:\.[\w-]+)+|[A-Z]{2,5}|[A-Z]+=\S+|WhatsApp|Telegram)$} } @words;
 			$found += @words;
 			printf "%s:%d: %s\n", $file =~ s/^\Q$top\E\///r, $n + 1, $_ for @words;
 		}

@@ -117,6 +117,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/targets.c \
 	fcgi/app/pages/tags.c \
 	fcgi/app/pages/team.c \
+	fcgi/app/pages/trash.c \
 	fcgi/app/pages/team_hours.c \
 	fcgi/app/pages/team_member.c \
 	fcgi/app/pages/teams.c \

@@ -52,11 +52,22 @@
  *	     -> 200 {"html": the cell, "version": ..}
  *	        409 {"error": .., "theirs": .., "version": ..} somebody else changed it since
  *	        4xx {"error": words for the person}
- *	POST /records/:kind/bulk            action, ids or all=1 with the state's
- *	     parameters -> {"id", "done", "total", "text"}
- *	GET  /records/bulk/:id              how far it is; POST /records/bulk/:id/undo
- *	GET  /records/:kind/export?format=csv&cols=..&ids=.. or the state's parameters
- *	GET  /records/:kind/columns, POST the same; POST /records/:kind/views ..
+ *	POST /records/:kind/bulk            action (assign, add_tags, remove_tags, opt_in,
+ *	     opt_out, set, delete), key and value, ids (repeated) or all=1 with state=
+ *	     (the parameters above), id (a uuid, so that sending it twice is once)
+ *	     -> {"id", "state", "total", "changed", "failed", "todo", "text" ...}
+ *	GET  /records/:kind/changes/:id     how far it is, the same
+ *	POST /records/:kind/changes/:id/undo
+ *	GET  /records/:kind/export?format=csv|xlsx&field=KEY.. with ids=ID.., all=1, or
+ *	     the state's parameters
+ *	GET  /records/:kind/columns, POST the same; /records/:kind/views ..
+ *
+ * Changes of many records are SQL (sql/104_record_changes.sql), up to 500 in the
+ * request, more by the worker in slices. Undo sets back what nobody has changed
+ * since. A deletion keeps the record with all that the database deletes along
+ * with it in `trash`, and brings back both; while it does, triggers tell nothing
+ * (the setting kontor.restoring). Programs delete with that way back by
+ * `select internal.record_delete(kind, id)`, and undo by internal.trash_restore.
  *
  * CELLS ANYWHERE (templates/assets/cells.js). On any page an element
  *	<span data-cell="contacts/ID/company_id" tabindex="0">Acme</span>

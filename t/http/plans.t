@@ -57,7 +57,9 @@ is((map { scans($_->{Plan}) } plans($before))[0][1], 'tasks', 'a table read from
 my $me   = $k->psql("select id from profiles where organization_id = '$org' and email = '$user->{email}'");
 my $some = sub { $k->psql("select id from $_[0] where organization_id = '$org' order by id offset 500 limit 1") };
 my @pages = (
-	'/contacts', '/contacts?view=table&sort=az', "/contacts?tag=segment+3&assignee=$me&sort=za", '/contacts?q=anna+ander', '/contacts?q=00491510000',
+	'/contacts', '/contacts?view=table&sort=name', "/contacts?tag=segment+3&assignee=$me&sort=-name",
+	"/contacts?f=assignee_id:is:me&f=created_at:last:300&sort=-updated_at", '/contacts?f=assignee_id:empty:&f=tags:none:segment+3&sort=source',
+	'/companies?f=country:not:Norway&f=tags:any:segment+1,segment+2&sort=industry', '/companies?f=country:empty:&sort=-country', '/contacts?q=anna+ander', '/contacts?q=00491510000',
 	'/contacts?q=' . 'fisch', '/companies', '/companies?q=labs+12', '/deals', '/deals?view=list', '/deals?q=order+12', "/deals?owner=$me&tag=segment+4",
 	'/contacts/' . $some->('contacts'), '/companies/' . $some->('companies'), '/deals/' . $some->('deals'), '/',
 	'/search?q=anna+ander', '/search?q=00491510000', '/search?q=order+12', '/search?q=ab', '/search?q=call+fisch', '/search?q=nothing+has+this', '/notifications',

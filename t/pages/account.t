@@ -91,12 +91,15 @@ async function profile(page) {
 	await submit(page);
 	t.ok(await page.isVisible('#first_name-error'), 'AUTH-32 a first name is needed');
 	await page.fill('#first_name', 'Zoe');
-	await page.fill('#language', 'de');
+	await page.selectOption('#language', 'ar');
+	await submit(page);
+	t.is(await page.getAttribute('html', 'lang'), 'ar', 'AUTH-34 the language counts at once');
+	t.is(t.sql('select language from profiles where email = $1', email), 'ar', 'AUTH-34 the language is kept');
+	await page.selectOption('#language', 'en');
 	await submit(page);
 	t.like(await page.textContent('#toasts'), /Saved/, 'AUTH-32 saved, and said');
 	t.is(await page.textContent('.shell-me .avatar'), 'ZL', 'AUTH-33 the initials change at once');
 	t.like(await page.textContent('.shell-who'), /Zoe Lee/, 'AUTH-33 and the name');
-	t.is(t.sql('select language from profiles where email = $1', email), 'de', 'AUTH-34 the language is kept');
 
 	await page.click('.subtabs a:text("Subscription")');
 	await page.waitForURL('**/subscription');

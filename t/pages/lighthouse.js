@@ -36,9 +36,11 @@ async function lighthouse(base, pages, cookie) {
 	const { port, end } = await chromium();
 	const results = [];
 	try {
+		// In the browser's own jar: a header would be replaced by the first cookie that a page sets.
+		const browser = await require('playwright-core').chromium.connectOverCDP(`http://127.0.0.1:${port}`);
+		await browser.contexts()[0].addCookies(cookie.split('; ').filter(Boolean).map((one) => ({ name: one.slice(0, one.indexOf('=')), value: one.slice(one.indexOf('=') + 1), url: base })));
 		for (const [name, address] of Object.entries(pages)) {
-			const { lhr } = await run(base + address, { port, logLevel: 'silent', output: 'json', onlyCategories: ['performance', 'accessibility'],
-				extraHeaders: cookie ? { Cookie: cookie } : {} }, { extends: 'lighthouse:default', settings: { formFactor: 'desktop', throttlingMethod: 'provided', throttling: DESKTOP,
+			const { lhr } = await run(base + address, { port, logLevel: 'silent', output: 'json', onlyCategories: ['performance', 'accessibility'] }, { extends: 'lighthouse:default', settings: { formFactor: 'desktop', throttlingMethod: 'provided', throttling: DESKTOP,
 				screenEmulation: { mobile: false, width: 1350, height: 940, deviceScaleFactor: 1, disabled: false }, emulatedUserAgent: false } });
 			const failed = lhr.categories.accessibility.auditRefs.map(({ id }) => lhr.audits[id]).filter((a) => a.score !== null && a.score < 1).map((a) => a.id);
 			results.push({ name, address, shown: lhr.finalDisplayedUrl, performance: Math.round(lhr.categories.performance.score * 100),

@@ -22,11 +22,14 @@ t.run(async () => {
 	const pages = Object.entries({
 		home: '/', search: '/search?q=a', notifications: '/notifications', profile: '/profile',
 		contacts: '/contacts?view=table', 'contacts-cards': '/contacts?view=grid', contact: `/contacts/${contact}`, 'contact-new': '/contacts/new', 'contact-edit': `/contacts/${contact}/edit`,
+		duplicates: '/contacts/duplicates', privacy: `/contacts/${contact}/privacy`,
 		companies: '/companies?view=table', company: `/companies/${company}`, 'company-new': '/companies/new', 'company-edit': `/companies/${company}/edit`,
 		leads: '/leads', lead: `/leads/${lead}`, 'lead-new': '/leads/new',
 		deals: '/deals', 'deals-list': '/deals?view=list', deal: `/deals/${deal}`, 'deal-new': '/deals/new', 'deal-edit': `/deals/${deal}/edit`,
 		tasks: '/tasks', 'tasks-day': '/tasks/my-day', task: `/tasks/${task}`, 'task-new': '/tasks/new', 'tasks-analytics': '/tasks/analytics',
-		pipelines: '/pipelines', pipeline: `/pipelines/${pipeline}`, imports: '/imports',
+		'tasks-board': '/tasks?view=board', 'tasks-calendar': '/tasks?view=calendar', 'tasks-queue': '/tasks/queue',
+		'lead-edit': `/leads/${lead}/edit`, 'leads-board': '/leads/board', 'lead-convert': `/leads/${lead}/convert`, forecast: '/deals/forecast',
+		pipelines: '/pipelines', pipeline: `/pipelines/${pipeline}`, imports: '/imports', 'import-new': '/imports/new',
 	}).filter(([name]) => !only || only.split(',').includes(name));
 
 	for (const language of ['en', 'ar']) {

@@ -50,8 +50,8 @@ select is(pg_temp.fit('[{"key": "cf.zz_day", "op": "before", "v": ["2026-01-03"]
 select is(pg_temp.fit('[{"key": "cf.zz_flag", "op": "is", "v": ["true"]}]'), 'BDFH', 'CON-53 a check mark');
 select is(pg_temp.fit('[{"key": "cf.zz_money", "op": "lt", "v": ["250"]}]'), 'AB', 'CON-53 an amount');
 select is(pg_temp.fit('[{"key": "q", "v": ["c, D"]}]'), 'CF', 'CON-22 found by a custom field value');
-select is(pg_temp.fit('[]', 'cf.zz_num', true), 'HGFEDCBAJI', 'CON-53 sorted by a custom number, those without it last');
-select is(pg_temp.fit('[]', 'cf.zz_num'), 'ABCDEFGHIJ', 'in either direction');
+select matches(pg_temp.fit('[]', 'cf.zz_num', true), '^HGFEDCBA(IJ|JI)$', 'CON-53 sorted by a custom number, those without it last');
+select matches(pg_temp.fit('[]', 'cf.zz_num'), '^ABCDEFGH(IJ|JI)$', 'in either direction');
 select is(pg_temp.fit('[]', 'source', true, '{}', 3), 'IHG', 'a page of three');
 
 -- Pages meet: forward over the border of those without a value, and back.
@@ -75,9 +75,10 @@ select is(pg_temp.walk('name', false), 'ABCDEFGHIJ', 'CON-33 page after page sho
 select is(pg_temp.walk('created_at', true), 'ABCDEFGHIJ', 'CON-33 the newest first');
 select is(pg_temp.walk('source', false), 'JDEFGHIABC', 'CON-33 over the border of those without a value');
 select is(length(pg_temp.walk('cf.zz_num', true)), 10, 'CON-33 by a custom field');
-select id as h_id from contacts where last_name = 'Zz' and first_name = 'I' \gset
-select is(pg_temp.fit('[]', 'cf.zz_num', true, jsonb_build_object('before', jsonb_build_object('null', true, 'id', :'h_id')), 4), 'CBAJ',
-	'COM-20 and back over it');
+select pg_temp.fit('[]', 'cf.zz_num', true) as whole \gset
+select id as last_id from contacts where last_name = 'Zz' and first_name = right(:'whole', 1) \gset
+select is(pg_temp.fit('[]', 'cf.zz_num', true, jsonb_build_object('before', jsonb_build_object('null', true, 'id', :'last_id')), 4),
+	substr(:'whole', 6, 4), 'COM-20 and back over it');
 select throws_ok($$select * from internal.records_page('{"kind": "contacts", "most": 5, "where": [{"key": "organization", "op": "is", "v": ["x"]}], "sort": "name"}')$$,
 	'KT400', null, 'a field that there is not');
 select throws_ok($$select * from internal.records_page('{"kind": "contacts", "most": 5, "where": [{"key": "created_at", "op": "is", "v": ["soon"]}], "sort": "name"}')$$,

@@ -1,6 +1,6 @@
 // Pages of contacts, companies, deals and settings: repeated lines of forms,
 // pickers.
-import { toast } from './kontor.js';
+import { toast, post, text } from './kontor.js';
 
 // ---- small things ---------------------------------------------------------------
 
@@ -150,4 +150,17 @@ for (const input of document.querySelectorAll('input[data-tags]')) {
 			list.replaceChildren(...(await answer.json()).map((name) => Object.assign(document.createElement('option'), { value: before + name })));
 		}, 160);
 	});
+}
+
+// ---- undo of a deletion ----------------------------------------------------------------
+
+// The page before deleted a record: ?restore=contacts/ID beside its toast.
+const deleted = new URL(location.href).searchParams.get('restore');
+if (deleted && /^[a-z]+\/[0-9a-f-]{36}$/.test(deleted)) {
+	const button = Object.assign(document.createElement('button'), { type: 'button', textContent: text('undo') });
+	button.onclick = async () => { if (await post(`/trash/${deleted}`)) location.href = `/${deleted}`; };
+	document.querySelector('#toasts [data-fades]')?.append(button);
+	const here = new URL(location.href);
+	here.searchParams.delete('restore');
+	history.replaceState(history.state, '', here);
 }

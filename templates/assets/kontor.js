@@ -115,7 +115,7 @@ fitting.sort((a, b) => b.dataset.nav.length - a.dataset.nav.length)[0]?.setAttri
 
 document.addEventListener('click', (event) => {
 	const at = event.target.closest('button, a, summary');
-	for (const open of document.querySelectorAll('details.shell-menu[open], details.menu[open]'))
+	for (const open of document.querySelectorAll('details.shell-drop[open], details.menu[open]'))
 		if (!open.contains(event.target)) open.open = false;
 	if (!at) return;
 	if (at.matches('[data-theme-toggle]')) {

@@ -264,3 +264,8 @@ if (merge) {
 	});
 	show();
 }
+
+// What a cell shows elsewhere on the page (the head, the telephone's links) is read anew.
+document.addEventListener('kontor:cell', (event) => {
+	if (/\/(first_name|last_name|title|status|phones|emails)$/.test(event.detail.field)) location.reload();
+});

@@ -79,7 +79,7 @@ document.addEventListener('keydown', (event) => {
 		return;
 	}
 	if (event.key === 'Escape') {
-		for (const open of document.querySelectorAll('details.shell-menu[open]')) {
+		for (const open of document.querySelectorAll('details.shell-drop[open]')) {
 			open.open = false;
 			open.querySelector('summary').focus();
 		}

@@ -19,12 +19,13 @@ let waiting = 0;
 
 const pageOf = () => location.pathname + location.search;
 
+// Somebody who writes into a task is not disturbed by news of it.
+const writing = () => document.activeElement?.matches('#task-body input:not([type="checkbox"]), #task-body textarea, #task-needs input');
+
 // Detail pages are their own fragment; lists are #results.
 function refresh() {
 	waiting = 0;
-	const busy = dragging || carried || document.querySelector('.task-menu:popover-open');
-	const typed = document.activeElement?.matches('input:not([type="checkbox"]), textarea') && document.activeElement.value !== document.activeElement.defaultValue;
-	if (busy || (typed && document.activeElement.closest('#task-body'))) {
+	if (dragging || carried || document.querySelector('.task-menu:popover-open') || writing()) {
 		waiting = setTimeout(refresh, 800);
 		return Promise.resolve();
 	}
@@ -33,7 +34,9 @@ function refresh() {
 	const control = document.activeElement?.dataset?.menu;
 	const open = panel?.open && body.querySelector('[data-detail]');
 	const jobs = [];
-	if (open) jobs.push(window.htmx.ajax('GET', `/tasks/${open.dataset.detail}`, { target: '#task-panel-body', swap: 'innerHTML' }));
+	if (open) jobs.push(window.htmx.ajax('GET', `/tasks/${open.dataset.detail}`, { target: '#task-panel-body', swap: 'innerHTML', headers: { 'X-Refresh': '1' } }));
+	const page = document.querySelector('.task-page [data-detail]');
+	if (page) jobs.push(window.htmx.ajax('GET', location.pathname, { target: '#task-body', swap: 'outerHTML', headers: { 'X-Task-Page': '1', 'X-Refresh': '1' } }));
 	if (results) jobs.push(window.htmx.ajax('GET', pageOf(), { target: '#results', swap: 'innerHTML' }));
 	return Promise.all(jobs).then(() => {
 		for (const pick of document.querySelectorAll('.task-pick')) pick.checked = picked.has(pick.value);
@@ -43,6 +46,12 @@ function refresh() {
 			(control && again.querySelector(`[data-menu="${control}"]`) || again.querySelector('.task-title, a'))?.focus({ preventScroll: true });
 	});
 }
+// It may have been asked for before he began.
+document.addEventListener('htmx:beforeSwap', (event) => {
+	if (!event.detail.requestConfig?.headers?.['X-Refresh'] || !writing()) return;
+	event.detail.shouldSwap = false;
+	later();
+});
 const later = () => { waiting ||= setTimeout(refresh, 300); };
 
 document.addEventListener('kontor:event', ({ detail }) => {
@@ -190,8 +199,8 @@ document.addEventListener('keydown', (event) => {
 		return;
 	}
 	event.preventDefault();
-	event.stopPropagation();
-});
+	event.stopImmediatePropagation();
+}, true);
 
 // ---- many at once ------------------------------------------------------------------------------------
 
@@ -250,9 +259,9 @@ document.addEventListener('keydown', (event) => {
 	const at = row && keys[event.key] && event.target.matches('.task-title') && row.querySelector(keys[event.key]);
 	if (!at) return;
 	event.preventDefault();
-	event.stopPropagation();
+	event.stopImmediatePropagation();
 	at.click();
-});
+}, true);
 
 // ---- one line becomes a task ---------------------------------------------------------------------------
 
@@ -383,7 +392,7 @@ results?.addEventListener('keydown', (event) => {
 	}
 	event.preventDefault();
 	event.stopPropagation();
-});
+}, true);
 results?.addEventListener('focusout', () => setTimeout(() => {
 	if (carried && !carried.item.contains(document.activeElement)) putDown(false);
 }));
@@ -404,3 +413,6 @@ document.addEventListener('htmx:pushedIntoHistory', () => {
 	const link = document.querySelector('[data-export]');
 	if (link) link.href = `/tasks/export${location.search}`;
 });
+
+// Pickers of a fragment that came later (crm.js).
+document.addEventListener('htmx:load', (event) => event.target.dispatchEvent?.(new CustomEvent('kontor:fragment', { bubbles: true })));

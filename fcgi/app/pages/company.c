@@ -5,7 +5,10 @@
 static int add_company(struct db_batch *b, struct sv id)
 {
 	return db_add(b,
-		"select c.id, c.name, upper(left(c.name, 1)) as initials, c.industry, c.website, c.domain, c.phones, c.emails, c.tags,"
+		"select c.id, c.name, upper(left(c.name, 1)) as initials, c.industry, c.street, c.city, c.state, c.postal_code,"
+		" (select jsonb_agg(jsonb_build_object('name', t.name, 'colour', internal.tag_colour(t.name)) order by t.n)"
+		"	from unnest(c.tags) with ordinality t (name, n)) as tag_list,"
+		" c.website, c.domain, c.phones, c.emails, c.tags,"
 		" c.phone, c.email, c.country, up.id as parent_id, up.name as parent, ow.id as owner_id,"
 		" internal.person(ow.first_name, ow.last_name, ow.email) as owner,"
 		" c.description, c.employee_count, c.website ~* '^https?://' as has_link,"
@@ -118,10 +121,10 @@ enum status company_delete(struct http_request *rq, struct http_response *rs, st
 
 	if (path_id(rq, "company", &id, e))
 		return e->status;
-	gone = db_add(b, "delete from companies where id = $1::uuid", DB_S(id));
+	gone = db_add(b, "select internal.record_delete('companies', $1::uuid) as gone", DB_S(id));
 	if (db_run(b, e))
 		return e->status;
-	if (!db_affected(b, gone))
+	if (!sv_eq(db_first(b, gone, "gone"), SV("t")))
 		return err_set(e, rq->arena, ST_NOT_FOUND, "This company does not exist");
-	return http_redirect(rs, SV("/companies?done=deleted"));
+	return redirect_to(rq, rs, "/companies?done=deleted&restore=companies/", id, "");
 }

@@ -7,7 +7,9 @@ static int add_contact(struct db_batch *b, struct sv id)
 	return db_add(b,
 		"select c.id, internal.person(c.first_name, c.last_name, coalesce(c.phones[1], c.emails[1])) as name,"
 		" internal.initials(c.first_name, c.last_name, c.emails[1]) as initials, c.phones, c.emails, c.tags, c.source,"
-		" c.phones[1] as phone, c.emails[1] as email, c.title, c.status,"
+		" c.phones[1] as phone, c.emails[1] as email, c.title, c.status, c.first_name, c.last_name,"
+		" (select jsonb_agg(jsonb_build_object('name', t.name, 'colour', internal.tag_colour(t.name)) order by t.n)"
+		"	from unnest(c.tags) with ordinality t (name, n)) as tag_list,"
 		" c.status = 'Lead' as is_lead, c.status = 'Prospect' as is_prospect, c.status = 'Customer' as is_customer,"
 		" c.status = 'Churned' as is_churned,"
 		" case c.status when 'Customer' then 'good' when 'Churned' then 'bad' when 'Prospect' then 'accent' end as status_tone,"
@@ -137,10 +139,10 @@ enum status contact_delete(struct http_request *rq, struct http_response *rs, st
 
 	if (path_id(rq, "contact", &id, e))
 		return e->status;
-	gone = db_add(b, "delete from contacts where id = $1::uuid", DB_S(id));
+	gone = db_add(b, "select internal.record_delete('contacts', $1::uuid) as gone", DB_S(id));
 	if (db_run(b, e))
 		return e->status;
-	if (!db_affected(b, gone))
+	if (!sv_eq(db_first(b, gone, "gone"), SV("t")))
 		return err_set(e, rq->arena, ST_NOT_FOUND, "This contact does not exist");
-	return http_redirect(rs, SV("/contacts?done=deleted"));
+	return redirect_to(rq, rs, "/contacts?done=deleted&restore=contacts/", id, "");
 }

@@ -11,6 +11,11 @@
 #define PANEL_ROWS 12
 #define PAGE_ROWS 30
 
+/* What a notice may lead to: records, and what is none. */
+#define PLACES                                                                                  \
+	"(select kind, path, icon from app.record_kinds()"                                      \
+	" union all values ('import', '/imports/', 'upload'))"
+
 /* Under the policy `own` everybody sees his own. */
 static const char rows_sql[] =
 	"select r.* from (select n.id, n.kind, jsonb_build_object(replace(n.kind, '.', '_'), true) as is_a, n.data,"
@@ -21,7 +26,7 @@ static const char rows_sql[] =
 	" to_char(n.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as iso,"
 	" row_number() over (order by n.id desc) as place, lead(n.id) over (order by n.id desc) as next"
 	" from (select app.zone() as name offset 0) z, notifications n"
-	" left join app.record_kinds() k on k.kind = n.record_type"
+	" left join " PLACES " k on k.kind = n.record_type"
 	" left join profiles p on p.organization_id = n.organization_id and p.id = n.actor_id"
 	" where n.user_id = auth.uid() and ($1::uuid is null or n.id < $1) and ($2 or n.read_at is null)"
 	" order by n.id desc limit $3::integer + 1) r where r.place <= $3 order by r.place";
@@ -97,7 +102,7 @@ enum status notification_open(struct http_request *rq, struct http_response *rs,
 		return e->status;
 	db_add(b, READ " and id = $1", DB_S(id));
 	to = db_add(b, "select k.path || n.record_id as href from notifications n"
-		       " left join app.record_kinds() k on k.kind = n.record_type"
+		       " left join " PLACES " k on k.kind = n.record_type"
 		       " where n.user_id = auth.uid() and n.id = $1", DB_S(id));
 	if (db_run(b, e))
 		return e->status;

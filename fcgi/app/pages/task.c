@@ -32,10 +32,10 @@ static int add_task(struct db_batch *b, struct sv id)
 }
 
 struct parts {
-	int task, subtasks, steps, blockers, blocks, notes, team, timeline;
+	int task, subtasks, steps, blockers, blocks, notes;
 };
 
-static void add_parts(struct http_request *rq, struct db_batch *b, struct sv id, struct parts *p)
+static void add_parts(struct db_batch *b, struct sv id, struct parts *p)
 {
 	p->task = add_task(b, id);
 	p->subtasks = db_add(b,
@@ -58,39 +58,33 @@ static void add_parts(struct http_request *rq, struct db_batch *b, struct sv id,
 		" internal.shown_time(n.created_at, (select internal.my_zone())) as shown"
 		" from notes n left join profiles a on a.organization_id = n.organization_id and a.id = n.author_id"
 		" where n.task_id = $1::uuid order by n.created_at desc limit 100", DB_S(id));
-	p->team = team_add(b, SV_NONE);
-	p->timeline = record_timeline_add(b, rq, "task", id);
 }
 
 enum status task_page(struct http_request *rq, struct http_response *rs, struct err *e)
 {
-	struct db_batch *b = web_batch(rq);
+	bool fragment = wants_fragment(rq), panel = fragment && !http_header(rq, "X-Task-Page").n;
 	struct tmpl_value *page;
+	struct record r;
 	struct parts p;
-	struct sv id;
 
-	if (path_id(rq, "task", &id, e))
+	if (record_begin(&r, "task", rq, e))
 		return e->status;
-	web_me(rq, b);
-	add_parts(rq, b, id, &p);
-	if (db_run(b, e))
+	add_parts(r.b, r.id, &p);
+	if (record_run(&r, p.task, e))
 		return e->status;
-	if (!db_rows(b, p.task))
-		return err_set(e, rq->arena, ST_NOT_FOUND, "%s", tr("This task does not exist"));
-	page = web_page(rq, b);
-	web_set_row(page, "task", b, p.task, 0);
-	web_set_rows(page, "subtasks", b, p.subtasks);
-	web_set_rows(page, "steps", b, p.steps);
-	web_set_rows(page, "blockers", b, p.blockers);
-	web_set_rows(page, "blocks", b, p.blocks);
-	web_set_rows(page, "notes", b, p.notes);
-	web_set_rows(page, "team", b, p.team);
-	record_timeline_show(rq, page, "task", id, b, p.timeline);
+	page = r.page;
+	web_set_row(page, "task", r.b, p.task, 0);
+	web_set_rows(page, "subtasks", r.b, p.subtasks);
+	web_set_rows(page, "steps", r.b, p.steps);
+	web_set_rows(page, "blockers", r.b, p.blockers);
+	web_set_rows(page, "blocks", r.b, p.blocks);
+	web_set_rows(page, "notes", r.b, p.notes);
 	tmpl_set_text(page, "note_id", uuid_new(rq->arena));
 	tmpl_set_text(page, "sub_id", uuid_new(rq->arena));
 	tmpl_set_text(page, "item_id", uuid_new(rq->arena));
-	tmpl_set_bool(page, "panel", wants_fragment(rq));
-	return web_render(rq, rs, wants_fragment(rq) ? "app/task_body" : "app/task", page, e);
+	tmpl_set_bool(page, "panel", panel);
+	tmpl_set_bool(page, "oob", fragment && !panel);
+	return web_render(rq, rs, fragment ? "app/task_fragment" : "app/task", page, e);
 }
 
 /* ---- what is added ------------------------------------------------------------ */

@@ -110,6 +110,7 @@ static enum status show(struct http_request *rq, struct http_response *rs, struc
 	tmpl_set_bool(page, "has_teams", db_rows(b, teams) > 0);
 	web_set_row(page, "custom", b, custom, 0);
 	tmpl_set_text(page, "new_id", uuid_new(rq->arena));
+	tmpl_set_text(page, "rule_example", SV("FREQ=MONTHLY;BYDAY=-1FR"));
 	if (id.n)
 		web_set_row(page, "record", b, row, 0);
 	web_set_row(page, "form", b, row, 0);

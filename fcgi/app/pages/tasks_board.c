@@ -32,22 +32,22 @@ static void add(struct http_request *rq, struct db_batch *b, int *stmts)
 
 	query_init(&q, rq->arena);
 	tasks_hits(&q, rq);
-	query_add(&q, ", g as (" COLUMNS ") select lower(replace(g.value, ' ', '_')) as id,"
+	query_add(&q, ", g as (" COLUMNS "), picked as materialized (select g.rank, x.*, row_number() over"
+		      " (partition by g.rank order by x.sort_key, x.id) as rn from g cross join lateral (");
+	tasks_source(&q, rq, &cards);
+	query_add(&q, ") x), rows as materialized (select r.* from app.task_rows r where r.organization_id ="
+		      " (select auth.org()) and r.id = any (array(select p.id from picked p where p.rn <= " TASK_CARDS_SQL
+		      "))), filled as (select p.rank, jsonb_agg(to_jsonb(r) order by p.rn) filter (where r.id is not null)"
+		      " as cards, max(p.sort_key || '|' || p.id) filter (where p.rn = " TASK_CARDS_SQL ") as last,"
+		      " max(p.rn) > " TASK_CARDS_SQL " as beyond from picked p left join rows r on r.id = p.id group by 1)"
+		      " select lower(replace(g.value, ' ', '_')) as id,"
 		      " g.value as status, g.value = 'To Do' as is_todo,"
 		      " g.value = 'In Progress' as is_doing, g.value = 'Complete' as is_done,"
 		      " g.value = 'Cancelled' as is_cancelled, least(n.n, 1000) as count, n.n > 1000 as many,"
-		      " c.cards, c.more"
-		      " from g cross join lateral (select count(*) as n from (select from (");
+		      " f.cards, case when f.beyond then f.last end as more"
+		      " from g left join filled f on f.rank = g.rank cross join lateral (select count(*) as n from (select from (");
 	tasks_source(&q, rq, &all);
-	query_add(&q, ") y limit 1001) x) n cross join lateral (select"
-		      " jsonb_agg(to_jsonb(r) order by x.sort_key, x.id) filter (where x.rn <= " TASK_CARDS_SQL
-		      ") as cards, max(x.sort_key || '|' || x.id) filter (where x.rn = " TASK_CARDS_SQL
-		      " and x.total > " TASK_CARDS_SQL ") as more"
-		      " from (select y.*, row_number() over (order by y.sort_key, y.id) as rn, count(*) over ()"
-		      " as total from (");
-	tasks_source(&q, rq, &cards);
-	query_add(&q, ") y order by y.sort_key, y.id limit " TASK_CARDS_SQL " + 1) x join app.task_rows r"
-		      " on r.organization_id = (select auth.org()) and r.id = x.id) c order by g.rank");
+	query_add(&q, ") y limit 1001) x) n order by g.rank");
 	stmts[0] = query_run(&q, b);
 }
 

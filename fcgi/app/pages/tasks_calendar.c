@@ -59,23 +59,23 @@ static void add_days(struct http_request *rq, struct db_batch *b, const struct s
 	query_add(&q, ", days as (select x::date as day, base.* from base, generate_series("
 		      "date_trunc('week', base.first::timestamp), date_trunc('week', (base.first + ");
 	query_with(&q, "('1 ' || ", DB_C(s->unit));
-	query_add(&q, "::text)::interval - interval '1 day')::timestamp) + interval '6 days', interval '1 day') x)"
+	query_add(&q, "::text)::interval - interval '1 day')::timestamp) + interval '6 days', interval '1 day') x),"
+		      " picked as materialized (select d.day, x.*, row_number() over (partition by d.day order by"
+		      " x.due_date, x.id) as rn from days d cross join lateral (");
+	tasks_source(&q, rq, &of_day);
+	query_add(&q, ") x), rows as materialized (select r.* from app.task_rows r where r.organization_id ="
+		      " (select auth.org()) and r.id = any (array(select p.id from picked p where p.rn <= ");
+	query_add(&q, s->most);
+	query_add(&q, "))), filled as (select p.day, count(*) as n, jsonb_agg(to_jsonb(r) order by p.rn) filter"
+		      " (where r.id is not null) as entries from picked p left join rows r on r.id = p.id group by p.day)"
 		      " select d.day, extract(day from d.day)::integer as number, d.day = d.today as is_today,"
-		      " d.day < d.today as is_past, extract(isodow from d.day) = 1 as week_begins,"
 		      " extract(isodow from d.day) > 5 as is_weekend,"
 		      " internal.shown_date(d.day, d.name) as shown,"
 		      " date_trunc('month', d.day::timestamp)::date = date_trunc('month', d.first::timestamp)::date"
-		      "	as in_month, c.n as count, nullif(greatest(c.n - ");
+		      "	as in_month, nullif(greatest(f.n - ");
 	query_add(&q, s->most);
-	query_add(&q, ", 0), 0) as more, c.n >= 100 as many, c.entries"
-		      " from days d cross join lateral (select count(*) as n, jsonb_agg(to_jsonb(r) order by"
-		      " x.due_date, x.id) filter (where x.rn <= ");
-	query_add(&q, s->most);
-	query_add(&q, ") as entries from (select y.*, row_number() over (order by y.due_date, y.id) as rn from (");
-	tasks_source(&q, rq, &of_day);
-	query_add(&q, ") y) x left join app.task_rows r on x.rn <= ");
-	query_add(&q, s->most);
-	query_add(&q, " and r.organization_id = (select auth.org()) and r.id = x.id) c order by d.day");
+	query_add(&q, ", 0), 0) as more, f.n >= 100 as many, f.entries"
+		      " from days d left join filled f on f.day = d.day order by d.day");
 	stmts[0] = query_run(&q, b);
 }
 

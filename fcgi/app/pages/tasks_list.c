@@ -148,10 +148,11 @@ static int add_rows(struct http_request *rq, struct db_batch *b, const struct gr
 	query_add(&q, way);
 	query_add(&q, ", f.id");
 	query_add(&q, way);
-	query_add(&q, ") as rn, count(*) over () as total from found f), shown as (");
+	query_add(&q, ") as rn, count(*) over () as total from found f), rows as materialized"
+		      " (select r.* from app.task_rows r where r.organization_id = (select auth.org())"
+		      " and r.id = any (array(select f.id from page f where f.rn <= 50))), shown as (");
 	query_add(&q, heads);
-	query_add(&q, " from page f join app.task_rows r on r.organization_id = (select auth.org())"
-		      " and r.id = f.id where f.rn <= 50)"
+	query_add(&q, " from page f join rows r on r.id = f.id where f.rn <= 50)"
 		      " select s.*, s.head = 'overdue' as head_overdue, s.head = 'today' as head_today,"
 		      " s.head = 'upcoming' as head_upcoming, s.head = 'none' as head_none,"
 		      " s.head = 'done' as head_done,"
