@@ -192,7 +192,7 @@ create function public.task_series(most integer default 20) returns table (serie
 language sql stable
 as $$
 	select s.series_id, l.title, l.recurrence, c.total, c.completed, c.late, round(100.0 * c.completed / c.ended, 1), l.id
-	from (select x.series_id from public.tasks x where x.organization_id = auth.org() and x.series_id is not null
+	from (select x.series_id from public.tasks x where x.organization_id = (select auth.org()) and x.series_id is not null
 		group by 1 order by max(x.created_at) desc limit least(most, 100)) s
 	cross join lateral (select count(*) as total, count(*) filter (where t.completed) as completed,
 			count(*) filter (where t.completed_at > t.due_date or t.is_open and t.due_date < now()) as late,
