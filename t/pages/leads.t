@@ -68,12 +68,12 @@ async function score(page, lead) {
 	t.is(await page.textContent('#score'), '40', 'LEA-4 outreach with an answer that somebody logs counts');
 	await page.fill('#note', `Met at the fair ${stamp}`);
 	await page.click('#compose-note .btn-primary');
-	await page.waitForSelector(`.timeline >> text=Met at the fair ${stamp}`);
+	await page.waitForSelector(`.timeline li:not(.is-pending) >> text=Met at the fair ${stamp}`);
 	t.ok(true, 'a note is written on the lead');
 	await page.click('button[data-compose="task"] >> nth=0');
 	await page.fill('#task-title', `Call Tom ${stamp}`);
 	await page.click('#compose-task .btn-primary');
-	await page.waitForSelector(`.timeline >> text=Call Tom ${stamp}`);
+	await page.waitForSelector(`.timeline li:not(.is-pending) >> text=Call Tom ${stamp}`);
 	await page.reload();
 	t.like(await page.textContent('.next-step'), new RegExp(`Call Tom ${stamp}`), 'the next step is shown');
 	await t.shots(page, 'lead');
@@ -147,7 +147,13 @@ async function board(page, lead) {
 	await column('Contacted').locator(`#lead-${lead}`).waitFor();
 	t.is(t.sql('select status from leads where id = $1', lead), 'Contacted', 'a lead is moved by keyboard');
 	// By mouse to the next column.
-	const from = await card.boundingBox(), to = await column('Qualified').locator('[data-cards]').boundingBox();
+	// What others see is read again in between, so the card may just be a new one.
+	let from;
+	while (!from) {
+		await card.waitFor();
+		from = await card.boundingBox();
+	}
+	const to = await column('Qualified').locator('[data-cards]').boundingBox();
 	await page.mouse.move(from.x + 20, from.y + 12);
 	await page.mouse.down();
 	await page.mouse.move(to.x + 40, to.y + 20, { steps: 12 });
