@@ -96,7 +96,7 @@ enum status tasks_cards(struct http_request *rq, struct http_response *rs, struc
 	int rows, chips;
 
 	if (!read_after(http_query(rq, "after"), &at))
-		return err_set(e, rq->arena, ST_BAD_INPUT, "There is no such place in a column");
+		return err_set(e, rq->arena, ST_BAD_INPUT, "%s", tr("There is no such place in a column"));
 	query_init(&q, rq->arena);
 	tasks_hits(&q, rq);
 	query_with(&q, ", g as (select internal.task_status_named(", DB_S(http_query(rq, "column")));
