@@ -86,23 +86,8 @@ void list_order(const struct list *l, struct query *q);
  * ") x"; the caller writes "select from ... where true" and its filters. */
 void list_count_begin(struct query *q);
 void list_count_end(struct query *q);
-/*
- * The same for a list with a search (parameters q and tag): an index finds the
- * rows by a function of ids, as policies keep it from being used directly
- * (sql/015). Above LIST_FOUND rows, `match` is looked for along the order of the
- * list instead, where so common a text is met soon. Both write " and ..." for
- * the alias t. list_search makes the CTE `page`; list_search_count is the whole
- * statement.
- */
+/* Rows that a search sorts; where more fit, they are met along the order of the list. */
 #define LIST_FOUND 2000
-struct list_search {
-	const char *table;  /* "contacts" */
-	const char *finder; /* "internal.find_contacts" */
-	void (*match)(struct query *q, struct http_request *rq);
-	void (*filter)(struct query *q, struct http_request *rq); /* all but q and tag */
-};
-void list_search(const struct list *l, struct query *q, const struct list_search *s);
-int list_search_count(struct http_request *rq, struct db_batch *b, const struct list_search *s);
 /*
  * Into the page: rows, list.{total, from, to, empty, previous, next, sorts,
  * query} and every kept parameter as filter.NAME. `rows` must have the
