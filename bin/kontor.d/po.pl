@@ -7,9 +7,9 @@
 #
 # Texts: {{#_}}...{{/_}} in templates/, tr("..."), tr_n("...", "...") and N_("...")
 # in fcgi/, lib/ and worker/, messages of form_error, form_required and err_set in
-# fcgi/app, and what the SQL of the CRM's pages (sql/10* to 17*) refuses: message and
-# hint without values in them. Prints what it finds; the exit status is 1 when there is
-# something.
+# fcgi/app, and what the SQL of the CRM refuses (sql/004, 062, 065, 066, 10* to 17*):
+# message and hint without values in them. Prints what it finds; the exit status is 1
+# when there is something.
 use strict;
 use warnings;
 use File::Find qw(find);
@@ -88,7 +88,7 @@ sub texts {
 			$texts{literal_text($2)} //= $file;
 		}
 	}
-	for my $file (grep { m{/1[0-7]\d_} } files(qr/\.sql$/, 'sql')) {
+	for my $file (grep { m{/(?:004|06[256]|1[0-7]\d)_} } files(qr/\.sql$/, 'sql')) {
 		$texts{$_} //= $file for refusals(slurp($file));
 	}
 	delete $texts{''};
