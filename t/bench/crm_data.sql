@@ -119,9 +119,11 @@ end
 $$;
 
 -- What triggers would have kept: links of contacts, sums of deals, days of tasks.
+alter table contact_companies disable trigger user;
 insert into contact_companies (organization_id, contact_id, company_id, is_primary, created_at)
 	select c.organization_id, c.id, c.company_id, true, c.created_at from contacts c
 	where c.organization_id = :'org' and c.company_id is not null on conflict do nothing;
+alter table contact_companies enable trigger user;
 delete from deal_sums where organization_id = :'org';
 insert into deal_sums (organization_id, pipeline_id, stage, reached_stage, owner_id, currency, month, deals, value, weighted, seconds)
 	select d.organization_id, d.pipeline_id, d.stage, d.reached_stage, d.owner_id, d.currency, d.counted_month, count(*), sum(d.value),

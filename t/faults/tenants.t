@@ -22,7 +22,13 @@ my %table = (contacts => 'contacts', companies => 'companies', deals => 'deals',
 	'settings/fields' => 'custom_field_definitions', 'settings/sessions' => 'auth.sessions', 'settings/addresses' => 'ip_ranges',
 	'settings/history' => 'config_commits', 'profile/security' => 'auth.sessions', invitation => 'invitations', 'settings/team' => 'profiles',
 	'settings/team/invitations' => 'invitations',
-	'settings/teams' => 'teams', 'settings/members' => 'profiles');
+	'settings/teams' => 'teams', 'settings/members' => 'profiles', leads => 'leads', tasks => 'tasks', imports => 'imports',
+	calls => 'call_records', merges => 'record_merges', 'record-jobs' => 'record_jobs', notifications => 'notifications',
+	'attachments/contact' => 'contacts', 'trash/contacts' => 'contacts', 'records/contacts' => 'contacts',
+	'records/contacts/views' => 'saved_views', 'records/contacts/changes' => 'bulk_changes', 'settings/lead-forms' => 'lead_forms',
+	'settings/discard-reasons' => 'discard_reasons', 'settings/assignment' => 'assignment_rules', 'settings/currencies' => 'exchange_rates');
+# Where no id is: of one's own records, by what they are called.
+my $own_only = qr{^/(?:lookup/:kind|imports/template/:file|records/:kind/(?:filter|columns|views|views/new|bulk|changes|export))$};
 my $nobody = '01900000-0000-7000-8000-000000000000';
 
 # What the demo lacks, so that there is something to reach for.
@@ -68,8 +74,9 @@ cmp_ok(scalar @routes, '>', 20, scalar(@routes) . ' routes of signed-in people')
 my $walked = 0;
 for (@routes) {
 	my ($methods, $pattern) = @$_;
-	next if $pattern !~ /:/ || $pattern eq '/lookup/:kind'; # of one's own records, by what they are called
-	$pattern =~ s{^/timeline/:kind}{/timeline/contact};
+	next if $pattern !~ /:/ || $pattern =~ $own_only;
+	$pattern =~ s{^/(timeline|attachments)/:kind}{/$1/contact};
+	$pattern =~ s{^/(trash|records)/:kind}{/$1/contacts};
 	my ($first) = grep { index($pattern, "/$_/") == 0 } sort { length $b <=> length $a } keys %table;
 	ok($first, "known: $pattern") or next;
 	(my $path = $pattern) =~ s{:\w+}{id_of($table{$first})}e;
