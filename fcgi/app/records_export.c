@@ -12,6 +12,7 @@
 #include "fcgi/app/routes.h"
 
 #include "base/uuid.h"
+#include "crm/csv.h"
 #include "sheet/sheet.h"
 
 #include <string.h>
@@ -74,7 +75,7 @@ static bool is_number(struct sv v)
 static void add_csv(struct buf *out, struct sv value, bool last)
 {
 	buf_addc(out, '"');
-	if (value.n && memchr("=+-@\t\r", value.p[0], 6) && !is_number(value))
+	if (csv_is_formula(value) && !is_number(value))
 		buf_addc(out, '\'');
 	for (size_t i = 0; i < value.n; i++) {
 		if (value.p[i] == '"')

@@ -73,16 +73,30 @@ static struct sv bare(struct csv *c)
 	return field;
 }
 
+bool csv_is_formula(struct sv v)
+{
+	size_t i = 0;
+
+	while (i < v.n && v.p[i] == '\'')
+		i++;
+	return i < v.n && memchr("=+-@\t\r", v.p[i], 6);
+}
+
+static struct sv without_apostrophe(struct sv v)
+{
+	return v.n && v.p[0] == '\'' && csv_is_formula(v) ? sv_skip(v, 1) : v;
+}
+
 static struct sv field(struct csv *c)
 {
 	struct sv f;
 
 	if (!c->rest.n || c->rest.p[0] != '"')
-		return sv_trim(bare(c));
+		return without_apostrophe(sv_trim(bare(c)));
 	c->rest = sv_skip(c->rest, 1);
 	f = quoted(c);
 	bare(c); /* what stands behind the quote belongs to nothing */
-	return sv_trim(f);
+	return without_apostrophe(sv_trim(f));
 }
 
 /* true: another field follows in this row. */

@@ -12,6 +12,10 @@
  *
  * Fields are views of the text, or of the arena where quotes had to go. Lines
  * without anything in them are passed over.
+ *
+ * A spreadsheet takes a text for a formula that begins with = + - @, a tab or a
+ * carriage return. Our files have an apostrophe in front of such a text, and in
+ * front of one that has some already; reading takes one away again.
  */
 #ifndef CRM_CSV_H
 #define CRM_CSV_H
@@ -37,5 +41,7 @@ struct csv_row {
 
 void csv_begin(struct csv *c, struct arena *a, struct sv text);
 bool csv_next(struct csv *c, struct csv_row *row);
+/* Whether a text gets an apostrophe in front. */
+bool csv_is_formula(struct sv v);
 
 #endif

@@ -1,6 +1,7 @@
 #include "crm/table_file.h"
 
 #include "base/tr.h"
+#include "crm/csv.h"
 #include "file/file.h"
 #include "sheet/sheet.h"
 
@@ -123,9 +124,10 @@ static enum status store_text(struct table_file *t, struct sv org, struct sv dat
 
 /* ---- workbooks ----------------------------------------------------------------- */
 
+/* A workbook has its texts as they are; reading CSV takes an apostrophe away. */
 static void add_cell(struct buf *out, struct sv v)
 {
-	bool plain = true;
+	bool kept = v.n && v.p[0] == '\'' && csv_is_formula(v), plain = !kept;
 
 	for (size_t i = 0; i < v.n && plain; i++)
 		plain = v.p[i] != '"' && v.p[i] != ',' && v.p[i] != '\n' && v.p[i] != '\r';
@@ -134,6 +136,8 @@ static void add_cell(struct buf *out, struct sv v)
 		return;
 	}
 	buf_addc(out, '"');
+	if (kept)
+		buf_addc(out, '\'');
 	for (size_t i = 0; i < v.n; i++) {
 		if (v.p[i] == '"')
 			buf_addc(out, '"');

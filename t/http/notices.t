@@ -106,4 +106,28 @@ is("@silent", '', 'every kind of notice has words');
 
 psql("delete from deals where title like '%$stamp%'; delete from contacts where last_name = '$stamp'");
 psql("delete from notifications where organization_id = '$org' and data::text like '%$stamp%'");
+# ---- words -----------------------------------------------------------------------------------
+
+# Each kind that is sent has a line of words, and in Arabic too.
+{
+	my $tree = $ENV{KONTOR_TREE} // '.';
+	my $read = sub { local (@ARGV, $/) = @_; join '', <> };
+	my $sql = $read->(glob "$tree/sql/*.sql");
+	my %kinds = map { $_ => 1 } $sql =~ /notify(?:_some)?\([^;]*?'([a-z_]+\.[a-z_]+)'/g, 'approval.rejected', 'lead.score', 'task.due', 'task.reminder';
+	my ($jobs) = psql("select pg_get_constraintdef(oid) from pg_constraint where conname = 'record_jobs_kind_check'");
+	$kinds{"job.$_"} = 1 for $jobs =~ /'([a-z_]+)'/g;
+	my $words = $read->("$tree/templates/app/notification_words.html");
+	my $arabic = $read->(glob "$tree/templates/po/ar/*.po");
+	my (@without, @foreign);
+	for my $kind (sort keys %kinds) {
+		my $name = $kind =~ s/\./_/r;
+		my ($text) = $words =~ /\{\{#is_a\.$name\}\}.*?\{\{#_\}\}(.*?)\{\{\/_\}\}/;
+		push @without, $kind if !defined $text;
+		push @foreign, $kind if defined $text && $arabic !~ /^msgid "\Q$text\E"\nmsgstr "[^"]/m;
+	}
+	cmp_ok(scalar keys %kinds, '>', 14, 'the kinds of notices are found') or diag join ' ', sort keys %kinds;
+	is("@without", '', 'each has words');
+	is("@foreign", '', 'and words in Arabic');
+}
+
 done_testing;

@@ -242,14 +242,17 @@ psql("update user_roles set role = 'AGENT' where user_id = '$agent->{id}'");
 my $mate = member(mate => 'AGENT');
 my $contact = psql("insert into contacts (organization_id, first_name, assignee_id) values ('$org', 'Of $mark', '$agent->{id}') returning id");
 my $deal = psql("insert into deals (organization_id, title, owner_id, contact_id) values ('$org', 'Of $mark', '$agent->{id}', '$contact') returning id");
+my $lead = psql("insert into leads (organization_id, name, owner_id) values ('$org', 'Of $mark', '$agent->{id}') returning id");
 my $talk = psql("insert into conversations (organization_id, assignee_id, contact_id) values ('$org', '$agent->{id}', '$contact') returning id");
 my ($load) = grep { $_->{user_id} eq $agent->{id} } @{ rpc(agent_workload => $mine)->{json} };
 is("$load->{open_conversations} $load->{active_tasks} $load->{capacity_percent}", '1 0 4', 'AUTH-96 workload: one conversation is 4 % of 25');
 ok(exists $load->{is_available} && $load->{role} eq 'AGENT', 'AUTH-96 with the availability');
-is_deeply(rpc(member_work => $mine, { member => $agent->{id} })->{json}, { conversations => 1, deals => 1, tasks => 0, contacts => 1 },
+is_deeply(rpc(member_work => $mine, { member => $agent->{id} })->{json}, { conversations => 1, deals => 1, leads => 1, tasks => 0, contacts => 1 },
 	'AUTH-99 what is assigned to him, by kind');
 is(shown(rpc(member_work => $at, { member => $agent->{id} })), '403 INSUFFICIENT_PERMISSIONS', 'AUTH-79 counted for managers');
 is(rpc(reassign_work => $mine, { member => $agent->{id}, kind => 'deals', to_member => $mate->{id} })->{json}, 1, 'AUTH-99 deals go to another');
+is(rpc(reassign_work => $mine, { member => $agent->{id}, kind => 'leads', to_member => $mate->{id} })->{json}, 1, 'AUTH-99 so do leads');
+is(psql("select owner_id = '$mate->{id}' from leads where id = '$lead'"), 't', 'AUTH-99 and are the new owner\'s');
 is(rpc(reassign_work => $mine, { member => $agent->{id}, kind => 'conversations' })->{json}, 1, 'AUTH-99 conversations to nobody');
 is(psql("select owner_id = '$mate->{id}' from deals where id = '$deal'") . psql("select assignee_id is null from conversations where id = '$talk'"), 'tt', 'AUTH-99 in the tables');
 is(shown(rpc(reassign_work => $mine, { member => $agent->{id}, kind => 'contacts', to_member => psql("select internal.create_user('$foreign', 'out.$mark\@team.example', null, 'Out', null, 'AGENT')") })),

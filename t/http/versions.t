@@ -101,5 +101,88 @@ is($v1->(GET => "contacts/$cnt")->{json}{data}{lastName}, 'W', 'nothing was chan
 is($v1->(DELETE => "contacts/$cnt", headers => { 'If-Match' => $e2 })->{status}, 204, 'with the right one it goes');
 is($v1->(PATCH => "contacts/$cnt", json => { lastName => 'X' }, headers => { 'If-Match' => $e2 })->{status}, 404, 'then it is not there');
 
+
 rest(DELETE => "contacts?id=eq.$id");
+
+# ---- forms of tasks and leads --------------------------------------------------------
+
+my $org = $mine->{organization_id};
+my $b = browser();
+$b->sign_in($mine->{users}[0]{email}, $mine->{users}[0]{password});
+my ($me, $other) = split /\n/, psql("select id from profiles where organization_id = '$org' and is_active order by email <> '$mine->{users}[0]{email}' limit 2");
+
+# What others do: an event says who it was.
+sub theirs {
+	my ($sql) = @_;
+	psql("select set_config('request.jwt.claims', jsonb_build_object('organization_id', '$org', 'sub', '$other', 'role', 'authenticated')::text, false); $sql");
+}
+sub version_of {
+	my ($path) = @_;
+	return ($b->get($path)->{content} =~ /name="version" value="([^"]+)"/)[0];
+}
+# {field => [theirs, mine, which is checked]} of the question.
+sub asked {
+	my ($page) = @_;
+	my %fields;
+	for my $part ($page =~ m{<fieldset class="clash-field">(.*?)</fieldset>}gs) {
+		my ($name) = $part =~ /name="keep\.([^"]+)"/;
+		my @values = $part =~ m{<bdi class="clash-value">(.*?)</bdi>}gs;
+		my ($checked) = $part =~ /value="(theirs|mine)" checked/;
+		$fields{$name} = [@values, $checked];
+	}
+	return \%fields;
+}
+
+my $task = psql("insert into tasks (organization_id, title, description, priority, due_date, assignee_id) values
+	('$org', 'Two $n', 'as it was', 'MEDIUM', '2030-05-01 10:00Z', '$me') returning id");
+my $path = "/tasks/$task/edit";
+my $v = version_of($path);
+ok($v, 'the form of a task says which version it shows');
+my ($day)  = $b->get($path)->{content} =~ /name="due_day" value="([^"]+)"/;
+my ($time) = $b->get($path)->{content} =~ /name="due_time" value="([^"]+)"/;
+my %sent = (version => $v, title => "Two $n", description => 'mine', priority => 'MEDIUM', assign => $me, due_day => $day, due_time => $time,
+	reminder => '', repeat => 'FREQ=WEEKLY', recurrence => '', tags => '');
+theirs("update tasks set description = 'theirs', due_date = '2030-06-02 10:00Z', assignee_id = '$other', reminder_minutes = 10, recurrence = 'FREQ=DAILY'
+	where id = '$task'");
+$r = $b->post($path, \%sent);
+is($r->{status}, 409, 'UC a task that others changed meanwhile is not saved') or diag $r->{content};
+my $asked = asked($r->{content});
+is_deeply([sort keys %$asked], [qw(assignee_id description due_date recurrence reminder_minutes)], 'each field that both are about is asked for')
+	or diag explain $asked;
+is_deeply($asked->{description}, ['theirs', 'mine', 'mine'], 'theirs and mine, mine chosen where I wrote');
+is($asked->{due_date}[2], 'theirs', 'theirs where I did not: the day and the time are the due date');
+is($asked->{assignee_id}[2], 'theirs', 'the choice of a member is the assignee');
+is_deeply($asked->{recurrence}, ['FREQ=DAILY', 'FREQ=WEEKLY', 'mine'], 'the rule is the recurrence');
+is(psql("select description from tasks where id = '$task'"), 'theirs', 'nothing is overwritten');
+my ($next) = $r->{content} =~ /name="version" value="([^"]+)"/;
+isnt($next, $v, 'the next attempt is about the version that was shown');
+$r = $b->post($path, { %sent, version => $next, map { ("keep.$_" => $asked->{$_}[2]) } keys %$asked });
+is($r->{status}, 303, 'with a choice for each it is saved') or diag $r->{content};
+is(psql("select concat_ws('|', description, due_date = '2030-06-02 10:00Z', assignee_id = '$other', reminder_minutes, recurrence) from tasks where id = '$task'"),
+	'mine|t|t|10|FREQ=WEEKLY', 'as chosen: mine here, theirs there');
+$v = version_of($path);
+psql("insert into task_checklist_items (organization_id, task_id, title) values ('$org', '$task', 'Step')");
+$r = $b->post($path, { %sent, version => $v, repeat => '', assign => $other, reminder => 10 });
+is($r->{status}, 303, 'a step that is ticked or added beside it does not ask');
+
+my $lead = psql("insert into leads (organization_id, name, source, territory, company_size, owner_id) values ('$org', 'Two $n', 'manual', 'West', 10, '$me') returning id");
+$path = "/leads/$lead/edit";
+$v = version_of($path);
+ok($v, 'the form of a lead says which version it shows');
+%sent = (version => $v, name => "Two $n", territory => 'East', company_size => 10, source => 'manual', owner_id => $me, team_id => '', tags => 'a');
+theirs("update leads set territory = 'North', company_size = 20, tags = '{b}' where id = '$lead'");
+$r = $b->post($path, \%sent);
+is($r->{status}, 409, 'UC a lead that others changed meanwhile is not saved') or diag $r->{content};
+$asked = asked($r->{content});
+is_deeply($asked, { territory => ['North', 'East', 'mine'], company_size => [20, 10, 'theirs'], tags => ['b', 'a', 'mine'] }, 'each field is asked for')
+	or diag explain $asked;
+($next) = $r->{content} =~ /name="version" value="([^"]+)"/;
+$r = $b->post($path, { %sent, version => $next, 'keep.territory' => 'theirs', 'keep.company_size' => 'theirs', 'keep.tags' => 'mine' });
+is($r->{status}, 303, 'with a choice it is saved') or diag $r->{content};
+is(psql("select concat_ws('|', territory, company_size, array_to_string(tags, ',')) from leads where id = '$lead'"), 'North|20|a', 'as chosen');
+$v = version_of($path);
+psql("insert into lead_engagement_events (organization_id, lead_id, kind) values ('$org', '$lead', 'email_open')");
+is($b->post($path, { %sent, version => $v, description => 'new' })->{status}, 303, 'a score that moves does not ask');
+
+psql("delete from tasks where id = '$task'; delete from leads where id = '$lead'");
 done_testing;

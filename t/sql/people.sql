@@ -166,6 +166,71 @@ select is((select count(*) from notes where contact_id = pg_temp.i('Eva')), 0::b
 select is((select count(*) from events where organization_id = :'org' and type = 'contact.erased' and actor_id = pg_temp.i('boss') and admin_only), 1::bigint, 'the audit log says who did it');
 select throws_ok($$update events set data = '{}' where organization_id = (select id from ids where name = 'org')$$, 'KT403', null, 'AUTH the log stays closed otherwise');
 
+-- Where else a person is: a lead before he was a contact, the trash, rows of
+-- imports, changes of many, notices, web forms, and what was exported of him.
+insert into contacts (organization_id, first_name, last_name, phones, emails) values
+	(:'org', 'Tom', 'Traces', '{+4930777666555}', '{tom.traces@private.example}'), (:'org', 'Ann', 'Other', '{}', '{ann@other.example}');
+insert into ids select first_name, id from contacts where organization_id = :'org' and first_name in ('Tom', 'Ann');
+insert into leads (organization_id, name, email, source, tags) values (:'org', 'Tom T', 'tom.traces@private.example', 'manual', '{leadtag}');
+insert into ids select 'lead', id from leads where organization_id = :'org' and name = 'Tom T';
+insert into lead_engagement_events (organization_id, lead_id, kind, url) values (:'org', pg_temp.i('lead'), 'page_visit', 'https://us.example/prices');
+insert into notes (organization_id, lead_id, content) values (:'org', pg_temp.i('lead'), 'tom.traces@private.example called');
+insert into lead_forms (organization_id, name) values (:'org', 'Ask');
+insert into lead_form_submissions (organization_id, form_id, lead_id, outcome, data)
+	select :'org'::uuid, f.id, pg_temp.i('lead'), 'created', '{"email": "tom.traces@private.example"}'::jsonb from lead_forms f where f.organization_id = :'org'
+	union all select :'org'::uuid, f.id, null, 'refused', '{"email": "Tom.Traces@private.example"}' from lead_forms f where f.organization_id = :'org'
+	union all select :'org'::uuid, f.id, null, 'refused', '{"email": "ann@other.example"}' from lead_forms f where f.organization_id = :'org';
+select internal.tags_fold();
+select is((select leads from tags where organization_id = :'org' and name = 'leadtag'), 1, 'CON-46 tags of leads count too');
+select is((select jsonb_array_length(d -> 'leads') || ' ' || jsonb_array_length(d -> 'lead_engagement_events') || ' '
+		|| jsonb_array_length(d -> 'notes') || ' ' || jsonb_array_length(d -> 'lead_form_submissions')
+	from internal.person_data(pg_temp.i('Tom')) d), '1 1 1 1', 'the export has the lead, its signals, its notes and what its form sent');
+select ok(not internal.person_data(pg_temp.i('Tom')) #> '{leads,0}' ? 'track_key', 'without the key by which its visits are counted');
+
+insert into imports (organization_id, kind, state) values (:'org', 'contacts', 'done');
+insert into import_rows (organization_id, import_id, row, action, record_id, before, data)
+	select :'org'::uuid, i.id, 1, 'updated', pg_temp.i('Tom'), '{"first_name": "Tommy"}'::jsonb, null::jsonb from imports i where i.organization_id = :'org'
+	union all select :'org'::uuid, i.id, 2, 'failed', null, null, '{"emails": ["tom.traces@private.example"]}' from imports i where i.organization_id = :'org'
+	union all select :'org'::uuid, i.id, 3, 'failed', null, null, '{"emails": ["ann@other.example"]}' from imports i where i.organization_id = :'org';
+insert into bulk_changes (organization_id, kind, action, key, vals) values (:'org', 'contacts', 'set', 'source', '["x"]');
+insert into bulk_rows (organization_id, bulk_id, record_id, state, before, after)
+	select :'org'::uuid, b.id, r.id, 'changed', r.was, '"x"' from bulk_changes b,
+		(values (pg_temp.i('Tom'), '"Tom said"'::jsonb), (pg_temp.i('lead'), '"lead said"'), (pg_temp.i('Ann'), '"asked tom.traces@private.example"'),
+			(pg_temp.i('One'), '"fair"')) r (id, was) where b.organization_id = :'org';
+insert into notifications (organization_id, user_id, kind, record_type, record_id, data) values
+	(:'org', pg_temp.i('agent'), 'lead.score', 'lead', pg_temp.i('lead'), '{"title": "Tom T"}'),
+	(:'org', pg_temp.i('agent'), 'conversation.assigned', 'conversation', uuid7(), '{"title": "+4930777666555"}'),
+	(:'org', pg_temp.i('agent'), 'contact.assigned', 'contact', pg_temp.i('Ann'), '{"title": "Ann Other"}');
+insert into tasks (organization_id, title, contact_id) values (:'org', 'Ring Tom up', pg_temp.i('Tom'));
+insert into contacts (organization_id, first_name, emails) values (:'org', 'Twice', '{tom.traces@private.example}');
+insert into companies (organization_id, name) values (:'org', 'Trash Ltd');
+insert into contact_companies (organization_id, contact_id, company_id) select :'org'::uuid, pg_temp.i('Tom'), c.id from companies c where c.organization_id = :'org' and c.name = 'Trash Ltd';
+insert into notes (organization_id, company_id, content) select :'org'::uuid, c.id, 'ask TOM.TRACES@private.example' from companies c where c.organization_id = :'org' and c.name = 'Trash Ltd';
+insert into deals (organization_id, title, contact_id) values (:'org', 'Tent for Tom', pg_temp.i('Tom'));
+select internal.record_delete('contacts', id) from contacts where organization_id = :'org' and first_name = 'Twice';
+select internal.record_delete('companies', id) from companies where organization_id = :'org' and name = 'Trash Ltd';
+select internal.record_delete('deals', id) from deals where organization_id = :'org' and title = 'Tent for Tom';
+select is((select count(*) from trash where organization_id = :'org'), 3::bigint, 'three records lie in the trash');
+insert into files (organization_id, id, sha256, name, content_type, size) values (:'org', uuid7(), repeat('e', 64), 'tom.zip', 'application/zip', 3);
+insert into record_jobs (organization_id, kind, state, payload, file_id, created_by)
+	select :'org'::uuid, 'person_export', 'done', jsonb_build_object('contact_id', pg_temp.i('Tom')), f.id, pg_temp.i('boss') from files f where f.organization_id = :'org' and f.name = 'tom.zip';
+
+select is(internal.erase_person(pg_temp.i('Tom'), 'Tom Traces') ->> 'leads', '1', 'who is erased is erased as a lead too');
+select is((select count(*) from leads where organization_id = :'org') + (select count(*) from lead_engagement_events where organization_id = :'org'), 0::bigint, 'with its signals');
+select is((select string_agg(data ->> 'email', ',') from lead_form_submissions where organization_id = :'org'), 'ann@other.example', 'what web forms sent goes, of others it stays');
+select is((select string_agg(coalesce(before ->> 'first_name', data #>> '{emails,0}', '-'), ',' order by row) from import_rows where organization_id = :'org'), '-,-,ann@other.example', 'rows of imports are empty, before and data');
+select is((select string_agg(before #>> '{}', ',') from bulk_rows where organization_id = :'org'), 'fair', 'so are values before a change of many');
+select is((select string_agg(data ->> 'title', ',') from notifications where organization_id = :'org' and data ->> 'title' ~ 'Tom|666555|Ann'),
+	'Ann Other', 'no notice names the person');
+select is((select string_agg(name, ',') from trash where organization_id = :'org'), 'Trash Ltd', 'the trash has nothing of the person''s own');
+select ok((select count(*) = 0 from trash where organization_id = :'org' and (rows::text ~* 'traces' or rows::text || links::text ~ pg_temp.i('Tom')::text)), 'nor a word in what is another''s');
+select ok(internal.trash_restore(id), 'which can still be brought back') from trash where organization_id = :'org';
+select is((select n.content from notes n join companies c on c.id = n.company_id where c.organization_id = :'org' and c.name = 'Trash Ltd'), 'ask [erased]', 'without the person');
+select is((select count(*) from files where organization_id = :'org' and name = 'tom.zip') + (select count(*) from record_jobs where organization_id = :'org' and kind = 'person_export'), 0::bigint, 'an export that was made is deleted');
+select ok(exists (select from job.jobs where organization_id = :'org' and kind = 'file_sweep' and payload::text ~ repeat('e', 64)), 'and its content with it');
+select is((select count(*) from events where organization_id = :'org' and type not like 'note.%' and (data::text ~* 'tom.traces' or changes::text ~* 'tom.traces')), 0::bigint,
+	'no event of a contact, lead, task or deal tells of the person, nor of those in the trash');
+
 insert into record_emails (organization_id, contact_id, to_address, subject, body, created_at)
 	values (:'org', pg_temp.i('Ada'), 'a@b.example', 'Old', 'x', now() - interval '40 days'), (:'org', pg_temp.i('Ada'), 'a@b.example', 'New', 'x', now());
 select is((select count(*) from job.jobs where organization_id = :'org' and kind = 'mail' and payload ->> 'subject' in ('Old', 'New')), 2::bigint, 'an e-mail on a record is a letter in the queue');

@@ -35,6 +35,11 @@ int main(void)
 	      "a line end inside a field; lines are counted on");
 	is_sv(shown("a,b\n\n,,\n1,\n"), SV("1[a|b]4[1|]"), "empty lines are passed over");
 	is_sv(shown("a,\"never ends\n1,2"), SV("1[a|never ends\n1,2]"), "a quote without end ends with the text");
+	is_sv(shown("'=1+1,\"'-x\",'@y,'z,'\n"), SV("1[=1+1|-x|@y|'z|']"),
+	      "the apostrophe before what looks like a formula goes, no other");
+	is_sv(shown("''=1,\"'''+2\"\n"), SV("1['=1|''+2]"), "one of several goes");
+	ok(csv_is_formula(SV("=1")) && csv_is_formula(SV("'=1")) && csv_is_formula(SV("\tx")) && !csv_is_formula(SV("'x")) &&
+		   !csv_is_formula(SV("")) && !csv_is_formula(SV("'")), "what our files put one in front of");
 	is_sv(shown(""), SV(""), "nothing");
 	is_sv(shown("\""), SV(""), "a lonely quote");
 	arena_free(a);

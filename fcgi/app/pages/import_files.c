@@ -14,7 +14,7 @@
 /* A spreadsheet would take these for a formula. */
 static bool is_formula(struct sv v)
 {
-	return v.n && strchr("=+-@\t\r", v.p[0]) && !(v.p[0] == '+' && v.n > 1 && v.p[1] >= '0' && v.p[1] <= '9');
+	return csv_is_formula(v) && !(v.p[0] == '+' && v.n > 1 && v.p[1] >= '0' && v.p[1] <= '9');
 }
 
 static void add_csv(struct buf *out, struct sv v)

@@ -174,7 +174,7 @@ enum status member_permissions_save(struct http_request *rq, struct http_respons
 /* ---- leaving (AUTH-97..99) --------------------------------------------------------------- */
 
 /* What can be handed over; the key is what public.reassign_work calls it. */
-static const char *const kinds[] = { "conversations", "deals", "tasks", "contacts" };
+static const char *const kinds[] = { "conversations", "deals", "leads", "tasks", "contacts" };
 
 static enum status show_remove(struct http_request *rq, struct http_response *rs, struct sv id,
 			       const struct form *f, struct err *e)
@@ -185,8 +185,8 @@ static enum status show_remove(struct http_request *rq, struct http_response *rs
 
 	work = db_add(b,
 		"select k.key, k.label, (w ->> k.key)::bigint as n from public.member_work($1::uuid) w,"
-		" (values (1, 'conversations', 'Open conversations'), (2, 'deals', 'Open deals'), (3, 'tasks', 'Open tasks'),"
-		" (4, 'contacts', 'Contacts')) k (n, key, label) order by k.n", DB_S(id));
+		" (values (1, 'conversations', 'Open conversations'), (2, 'deals', 'Open deals'), (3, 'leads', 'Open leads'),"
+		" (4, 'tasks', 'Open tasks'), (5, 'contacts', 'Contacts')) k (n, key, label) order by k.n", DB_S(id));
 	others = db_add(b,
 		"select m.user_id as id, internal.person(m.first_name, m.last_name, m.email) as name"
 		" from public.list_members() m where m.is_active and m.user_id <> $1::uuid order by 2", DB_S(id));
