@@ -279,6 +279,31 @@ begin
 end
 $$;
 
+-- As internal.record_events, without what only follows from other columns.
+create function internal.task_events() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+	derived text[] := '{updated_at,sort_key,is_open,former_status,series_id}';
+begin
+	if tg_op = 'DELETE' then
+		if exists (select from public.organizations o where o.id = old.organization_id) then
+			perform internal.emit(old.organization_id, 'task.deleted', 'task', old.id, to_jsonb(old));
+		end if;
+	elsif tg_op = 'INSERT' then
+		perform internal.emit(new.organization_id, 'task.created', 'task', new.id, to_jsonb(new));
+	elsif to_jsonb(old) - derived is distinct from to_jsonb(new) - derived then
+		perform internal.emit(new.organization_id, 'task.updated', 'task', new.id, to_jsonb(new),
+			internal.changes(to_jsonb(old), to_jsonb(new), variadic array(
+				select k from jsonb_object_keys(to_jsonb(new)) k where k <> all (derived))));
+	end if;
+	return null;
+end
+$$;
+drop trigger events on public.tasks;
+create trigger events after insert or update or delete on public.tasks
+	for each row execute function internal.task_events();
+
 -- Whichever of the two was set.
 drop trigger events_completed on public.tasks;
 create trigger events_completed after update on public.tasks

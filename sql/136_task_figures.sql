@@ -125,7 +125,7 @@ as $$
 		union all
 		select d.day, d.assignee_id, d.priority, d.total, d.completed, d.done from internal.task_deltas d
 			where d.organization_id = auth.org() and d.day between since and until) x
-	where internal.task_scope() is null or x.assignee_id = any (internal.task_scope())
+	where (select internal.task_scope()) is null or x.assignee_id = any ((select internal.task_scope())::uuid[])
 	group by 1, 2, 3
 $$;
 
@@ -143,12 +143,12 @@ begin
 	perform internal.must('can_access_tasks');
 	with f as materialized (select * from internal.task_figures(since, today)),
 	late as materialized (
-		select t.assignee_id, t.priority, t.due_date from public.tasks t
+		select t.assignee_id, t.priority, date_part('epoch', now() - t.due_date) / 86400 as days from public.tasks t
 		where t.organization_id = org and t.is_open and t.due_date < now() and (scope is null or t.assignee_id = any (scope))),
 	people as (
 		select nullif(who, '00000000-0000-0000-0000-000000000000') as who, a.total, a.completed, a.done, b.overdue, b.late_days
 		from (select coalesce(f.assignee_id, '00000000-0000-0000-0000-000000000000') as who, sum(f.total) as total, sum(f.completed) as completed, sum(f.done) as done from f group by 1) a
-		full join (select coalesce(l.assignee_id, '00000000-0000-0000-0000-000000000000') as who, count(*) as overdue, round(avg(extract(epoch from now() - l.due_date)) / 86400, 1) as late_days
+		full join (select coalesce(l.assignee_id, '00000000-0000-0000-0000-000000000000') as who, count(*) as overdue, round(avg(l.days)::numeric, 1) as late_days
 			from late l group by 1) b using (who))
 	select jsonb_build_object('since', since, 'until', today,
 		'overall', (select jsonb_build_object('total', coalesce(sum(f.total), 0), 'completed', coalesce(sum(f.completed), 0),
@@ -175,12 +175,10 @@ begin
 			from (select date_trunc('week', f.day)::date as week, f.assignee_id as who, sum(f.done) as done from f
 				group by 1, 2 having sum(f.done) > 0) w),
 		'overdue', (select jsonb_build_object('count', count(*),
-			'average_days', coalesce(round(avg(extract(epoch from now() - l.due_date)) / 86400, 1), 0),
-			'longest_days', coalesce(floor(max(extract(epoch from now() - l.due_date)) / 86400), 0),
-			'spans', jsonb_build_array(count(*) filter (where l.due_date >= now() - interval '1 day'),
-				count(*) filter (where l.due_date < now() - interval '1 day' and l.due_date >= now() - interval '7 days'),
-				count(*) filter (where l.due_date < now() - interval '7 days' and l.due_date >= now() - interval '30 days'),
-				count(*) filter (where l.due_date < now() - interval '30 days'))) from late l))
+			'average_days', coalesce(round(avg(l.days)::numeric, 1), 0),
+			'longest_days', coalesce(floor(max(l.days)), 0),
+			'spans', jsonb_build_array(count(*) filter (where l.days <= 1), count(*) filter (where l.days > 1 and l.days <= 7),
+				count(*) filter (where l.days > 7 and l.days <= 30), count(*) filter (where l.days > 30))) from late l))
 		into answer;
 	return answer;
 end
@@ -194,7 +192,7 @@ create function public.task_series(most integer default 20) returns table (serie
 language sql stable
 as $$
 	select s.series_id, l.title, l.recurrence, c.total, c.completed, c.late, round(100.0 * c.completed / c.ended, 1), l.id
-	from (select x.series_id from public.tasks x where x.organization_id = auth.org() and x.series_id is not null
+	from (select x.series_id from public.tasks x where x.organization_id = (select auth.org()) and x.series_id is not null
 		group by 1 order by max(x.created_at) desc limit least(most, 100)) s
 	cross join lateral (select count(*) as total, count(*) filter (where t.completed) as completed,
 			count(*) filter (where t.completed_at > t.due_date or t.is_open and t.due_date < now()) as late,

@@ -26,6 +26,11 @@
 	"insert into tasks (id, " column ", title, due_date, assignee_id) values ($1::uuid, $2::uuid, $3," \
 	" $4::timestamp at time zone (select internal.my_zone()), $5::uuid)"               \
 	" on conflict (organization_id, id) do nothing"
+/* With the contact of the deal (UC-TASK-005). */
+#define DEAL_TASK                                                                          \
+	"insert into tasks (id, deal_id, contact_id, title, due_date, assignee_id)"        \
+	" select $1::uuid, d.id, d.contact_id, $3, $4::timestamp at time zone (select internal.my_zone()), $5::uuid" \
+	" from deals d where d.id = $2::uuid on conflict (organization_id, id) do nothing"
 #define CALL(column)                                                                       \
 	"insert into call_records (id, " column ", customer_phone, direction, duration_seconds, call_status, notes," \
 	" source, agent_id) values ($1::uuid, $2::uuid, $3, case when $4 then 'inbound' else 'outbound' end,"        \
@@ -37,7 +42,7 @@ static const struct detail_kind detail_kinds[] = {
 	{ "company", "companies", "/companies/", "company_id", NULL, "crm", NOTE("company_id"),
 	  FILE_ON("company_id"), MAIL("company_id"), NULL, NULL },
 	{ "deal", "deals", "/deals/", "deal_id", "deal_id", "crm", NOTE("deal_id"), FILE_ON("deal_id"),
-	  MAIL("deal_id"), TASK("deal_id"), CALL("deal_id") },
+	  MAIL("deal_id"), DEAL_TASK, CALL("deal_id") },
 	{ "lead", "leads", "/leads/", "lead_id", "lead_id", "crm", NOTE("lead_id"), FILE_ON("lead_id"),
 	  MAIL("lead_id"), TASK("lead_id"), CALL("lead_id") },
 	{ "task", "tasks", "/tasks/", "task_id", NULL, "tasks", NOTE("task_id"), FILE_ON("task_id"),

@@ -313,6 +313,21 @@ static enum status error_body(struct http_request *rq, struct http_response *rs,
 	return web_render(rq, rs, "error", page, failure);
 }
 
+/* The page that a form stood on: what was typed into it is still in that tab. */
+static struct sv form_page(const struct http_request *rq)
+{
+	struct sv from = http_header(rq, "Referer");
+	ptrdiff_t at = sv_find(from, SV("://"));
+
+	if (at < 0)
+		return SV("/");
+	from = sv_skip(from, (size_t)at + 3);
+	at = sv_chr(from, '/');
+	if (at < 0 || !sv_eq(sv_make(from.p, (size_t)at), rq->host))
+		return SV("/");
+	return sv_skip(from, (size_t)at);
+}
+
 void web_error_page(struct http_request *rq, struct http_response *rs, const struct err *e)
 {
 	struct err failure = { 0 };
@@ -334,7 +349,7 @@ void web_error_page(struct http_request *rq, struct http_response *rs, const str
 		if (rq->session.n)
 			buf_lit(&to, "why=expired&");
 		buf_lit(&to, "next=");
-		buf_url(&to, rq->method == HTTP_GET ? rq->path : SV("/"));
+		buf_url(&to, rq->method == HTTP_GET ? rq->path : form_page(rq));
 		/* htmx follows this by itself; a plain redirect would land in a fragment. */
 		if (sv_present(http_header(rq, "HX-Request"))) {
 			rs->status = 401;

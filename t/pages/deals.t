@@ -174,6 +174,8 @@ async function detail(page, id) {
 	await page.reload();
 	t.like(await page.locator('#owner-history').innerText(), /current[\s\S]*Reassigned|Reassigned/, 'DEA-56 DEA-57 UC-DEAL-005 with its reason');
 	t.like(await page.locator('#owner-history').innerText(), /14 days/, 'DEA-57 UC-DEAL-005 and the days with each');
+	const found = async (day) => (await (await page.request.get(`/deals?view=table&f=owner_since:before:${day}&f=tags:all:${stamp}`)).text()).includes(`/deals/${id}`);
+	t.ok(await found('2099-01-01') && !(await found('2020-01-01')), 'UC-DEAL-005 UCF-29 deals that have had their owner for long are found');
 	await page.locator('#add-contact').fill(`Second${stamp} Person`);
 	await page.fill('#add-role', 'decision maker');
 	await Promise.all([page.waitForNavigation(), page.locator('.side-add .btn').first().click()]);
@@ -185,6 +187,12 @@ async function detail(page, id) {
 	await page.click('#compose-note .btn-primary');
 	await page.waitForSelector(`.timeline :text("Noted ${stamp}")`);
 	t.ok(true, 'DEA-30 DEA-31 FACT-120 a note on the timeline');
+	await page.click('.record-actions [data-compose="task"]');
+	await page.fill('#task-title', `Send contract ${stamp}`);
+	await page.click('#compose-task .btn-primary');
+	await page.waitForSelector(`.timeline :text("Send contract ${stamp}")`);
+	t.is(t.sql('select k.contact_id = d.contact_id from tasks k join deals d on d.id = k.deal_id where d.id = $1::uuid and k.title = $2', id, `Send contract ${stamp}`), 't',
+		'UC-TASK-005 FACT-123 a task of the deal has its contact');
 	await t.axe(page, 'page of a deal');
 	await t.shots(page, 'deal', { full: true });
 	await page.click('.stage-step:has-text("Closed Lost")');

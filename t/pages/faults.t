@@ -78,6 +78,7 @@ async function twoPeople(anna, omar) {
 async function otherKinds(anna) {
 	for (const [path, name, table] of [['companies', 'name', 'companies'], ['deals', 'title', 'deals']]) {
 		const id = t.sql(`insert into ${table} (organization_id, ${name}) values ($1, $2) returning id`, t.config().tenants[0].organization_id, `Two ${path} ${stamp}`);
+		if (path === 'deals') t.sql('update deals d set contact_id = (select c.id from contacts c where c.organization_id = d.organization_id limit 1) where d.id = $1', id);
 		await anna.goto(`/${path}/${id}/edit`);
 		t.sql(`update ${table} set description = 'theirs' where id = $1`, id);
 		await anna.fill('#description', 'mine');
@@ -88,9 +89,77 @@ async function otherKinds(anna) {
 	}
 }
 
+// ---- a session that ends under a form ------------------------------------------------------
+
+async function fillContact(page, who) {
+	await page.fill('#first_name', who);
+	await page.fill('#last_name', stamp);
+	await page.fill('input[name="emails"] >> nth=0', `${who}.${stamp}@example.com`);
+	await page.fill('#description', 'a long text that nobody wants to write twice');
+}
+const made = (who) => t.sql('select count(*) from contacts where first_name = $1 and last_name = $2', who, stamp);
+
+async function lostSession() {
+	const page = await t.open();
+	const user = t.config().tenants[0].users[1];
+	const signIn = async () => {
+		await page.fill('#email', user.email);
+		await page.fill('#password', user.password);
+		await page.click('form button');
+	};
+	page.on('dialog', (d) => d.accept().catch(() => {}));
+	await page.goto('/login');
+	await signIn();
+	await page.waitForURL((url) => url.pathname !== '/login');
+	await page.goto('/contacts/new');
+	await fillContact(page, 'Lost');
+	await page.click('[data-lines]:has([name="emails"]) [data-line-add]');
+	await page.fill('input[name="emails"] >> nth=1', `second.${stamp}@example.com`);
+	await page.context().clearCookies({ name: 'kontor_session' });
+	await page.click(save);
+	await page.waitForURL(/\/login/);
+	t.ok(true, 'a form that is sent when the session is over leads to signing in');
+	t.is(made('Lost'), '0', 'and nothing is saved');
+	await signIn();
+	await page.waitForURL(/\/contacts\/new/);
+	t.is(await page.inputValue('#description'), 'a long text that nobody wants to write twice', 'back at the form, what was typed is there');
+	t.is(await page.inputValue('input[name="emails"] >> nth=1'), `second.${stamp}@example.com`, 'with the lines that were added');
+	await Promise.all([page.waitForURL(/\/contacts\/[0-9a-f-]{36}/), page.click(save)]);
+	t.is(made('Lost'), '1', 'it is saved once');
+	await page.goto('/contacts/new');
+	t.is(await page.inputValue('#first_name'), '', 'and the next form is empty');
+	await page.fill('#description', 'left behind');
+	await page.waitForTimeout(400);
+	await page.goto('/contacts');
+	await page.goto('/contacts/new');
+	t.is(await page.inputValue('#description'), 'left behind', 'a page that is left keeps what was typed');
+	await page.click('.form-actions a.btn');
+	await page.goto('/contacts/new');
+	t.is(await page.inputValue('#description'), '', 'unless it was cancelled');
+	await page.close();
+}
+
+async function once(page) {
+	await page.goto('/contacts/new');
+	await fillContact(page, 'Twice');
+	await Promise.all([page.waitForURL(/\/contacts\/[0-9a-f-]{36}/), page.dblclick(save)]);
+	t.is(made('Twice'), '1', 'a double click makes one record');
+	await page.goto('/contacts/new');
+	await fillContact(page, 'Back');
+	await Promise.all([page.waitForURL(/\/contacts\/[0-9a-f-]{36}/), page.click(save)]);
+	await page.goBack();
+	await page.waitForSelector('#first_name');
+	t.is(await page.inputValue('#first_name'), 'Back', 'the way back shows the form as it was sent');
+	await Promise.all([page.waitForURL(/\/contacts\/[0-9a-f-]{36}/), page.click(save)]);
+	t.is(made('Back'), '1', 'and sending it again makes no second one');
+}
+
 t.run(async () => {
 	const anna = await t.login(), omar = await t.login({ user: 1 });
 	anna.on('dialog', (d) => d.accept().catch(() => {}));
 	await twoPeople(anna, omar);
 	await otherKinds(anna);
+	await lostSession();
+	await once(anna);
+	t.sql('delete from contacts where last_name = $1', stamp);
 });

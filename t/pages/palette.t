@@ -67,6 +67,11 @@ t.run(async () => {
 	t.like(await page.textContent('#palette .palette-item[aria-selected="true"] .palette-keys'), /c\s*c/, 'FACT-5 actions show their keys');
 	await Promise.all([page.waitForURL('**/contacts/new'), page.keyboard.press('Enter')]);
 	await open();
+	await ask('export cont');
+	await page.waitForSelector('#palette .palette-item[aria-selected="true"]:has-text("Export contacts")');
+	const [file] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('Enter')]);
+	t.is(file.suggestedFilename(), 'contacts.xlsx', 'FACT-5 the palette exports contacts');
+	await open();
 	await ask('companies');
 	await page.waitForFunction(() => document.querySelector('#palette-list').dataset.shown === 'companies');
 	await page.keyboard.press('ArrowDown');

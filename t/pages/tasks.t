@@ -100,10 +100,10 @@ async function panel(page, id) {
 	t.ok(page.url().includes('/tasks?'), 'TSK-17 TSK-18 details beside the list, which stays');
 	await page.fill('#new-step', 'Weigh it');
 	await act(page, '/checklist', () => page.keyboard.press('Enter'));
-	await t.lives(page.waitForSelector('.steps label:has-text("Weigh it")'), 'a step is added');
-	await act(page, '/checklist/', () => page.check('.steps input[type="checkbox"]'));
+	await t.lives(page.waitForSelector('.task-steps label:has-text("Weigh it")'), 'a step is added');
+	await act(page, '/checklist/', () => page.check('.task-steps input[type="checkbox"]'));
 	t.is(t.sql('select done from task_checklist_items where task_id = $1::uuid', id), 't', 'and ticked off');
-	await page.waitForSelector('.steps .is-done');
+	await page.waitForSelector('.task-steps .is-done');
 	await page.locator('#other').pressSequentially('many two');
 	await page.waitForSelector('#other-options [role="option"]');
 	await page.keyboard.press('ArrowDown');

@@ -1,6 +1,7 @@
 // Pages of contacts, companies, deals and settings: repeated lines of forms,
 // pickers.
 import { toast, post, text } from './kontor.js';
+import './drafts.js';
 
 // ---- small things ---------------------------------------------------------------
 

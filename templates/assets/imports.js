@@ -53,7 +53,8 @@ for (const form of document.querySelectorAll('form[data-upload]')) {
 				return;
 			}
 			busy(false);
-			tell(page?.querySelector('[data-problem]:not([hidden]), main h1')?.textContent.trim() || form.dataset.textFailed);
+			const told = page?.querySelector('[data-problem]:not([hidden])') ?? page?.querySelector('main h1');
+			tell(told?.textContent.trim() || form.dataset.textFailed);
 		});
 		request.addEventListener('error', () => { busy(false); tell(form.dataset.textFailed); });
 		request.responseType = 'document';

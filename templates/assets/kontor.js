@@ -19,8 +19,8 @@ export const language = document.documentElement.lang;
 
 // ---- toasts -------------------------------------------------------------------
 
-// toast('Deal moved', {undo: () => ..., bad: false}); `label` is another word for the button.
-export function toast(words, { undo, bad = false, label = text('undo') } = {}) {
+// toast('Deal moved', {undo: () => ..., bad: false}); `label` is another word for the button; `stay`: until it is pressed.
+export function toast(words, { undo, bad = false, label = text('undo'), stay = false } = {}) {
 	const line = document.createElement('div');
 	line.className = bad ? 'toast-line bad' : 'toast-line';
 	line.append(words);
@@ -32,7 +32,7 @@ export function toast(words, { undo, bad = false, label = text('undo') } = {}) {
 		line.append(button);
 	}
 	document.getElementById('toasts').append(line);
-	setTimeout(() => line.remove(), undo ? 8000 : 4500);
+	if (!stay) setTimeout(() => line.remove(), undo ? 8000 : 4500);
 }
 
 // POST a form's worth of values; a refusal becomes a toast and null.
@@ -85,7 +85,7 @@ function failed(event) {
 	// What the browser itself says of observers and extensions is nobody's concern.
 	if (Date.now() - broken < 10000 || /ResizeObserver/.test(event.message || '')) return;
 	broken = Date.now();
-	toast(text('broken'), { bad: true, undo: () => location.reload(), label: text('reload') });
+	toast(text('broken'), { bad: true, undo: () => location.reload(), label: text('reload'), stay: true });
 }
 addEventListener('error', (event) => { if (event.target === window) failed(event); });
 addEventListener('unhandledrejection', failed);

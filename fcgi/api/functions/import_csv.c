@@ -12,7 +12,7 @@
 
 #include <string.h>
 
-#define SLICE 5000
+#define SLICE 2000
 #define ROWS 200000 /* in one file */
 #define ERRORS_SHOWN 100
 /* A slice commits within seconds; by then this request is over or dead. */

@@ -56,7 +56,7 @@ static int add_deals(struct db_batch *b, struct sv id)
 	return db_add(b,
 		"select d.id, d.title, internal.shown_money(d.value, d.currency) as amount,"
 		" internal.stage_name(d.pipeline_id, d.stage) as stage, d.won_at is not null as won,"
-		" internal.person(c.first_name, c.last_name, c.phones[1]) as \"with\""
+		" case when c.id is not null then internal.person(c.first_name, c.last_name, c.phones[1]) end as \"with\""
 		" from deals d left join contacts c on c.organization_id = d.organization_id and c.id = d.contact_id"
 		" where d.company_id = $1::uuid order by d.created_at desc limit 20", DB_S(id));
 }

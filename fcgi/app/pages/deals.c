@@ -7,6 +7,10 @@
 
 #define PLAIN (FIELD_SORT | FIELD_FILTER | FIELD_EDIT)
 
+#define OWNER_SINCE                                                                         \
+	"(case when t.owner_id is not null then (select max(h.changed_at) from deal_owner_history h" \
+	" where h.organization_id = t.organization_id and h.deal_id = t.id) end)"
+
 static const struct record_choice states[] = {
 	{ "open", N_("Open"), NULL }, { "won", N_("Won"), "good" }, { "lost", N_("Lost"), "bad" }, { 0 },
 };
@@ -43,6 +47,7 @@ static const struct record_field fields[] = {
 	{ .key = "expected_close_date", .label = N_("Expected close"), .type = FIELD_DATE, .flags = PLAIN },
 	{ .key = "owner_id", .label = N_("Owner"), .type = FIELD_PERSON, .flags = FIELD_FILTER | FIELD_EDIT,
 	  .shown = "internal.person(o.first_name, o.last_name, o.email)" },
+	{ .key = "owner_since", .label = N_("With its owner since"), .type = FIELD_TIME, .flags = FIELD_FILTER, .raw = OWNER_SINCE },
 	{ .key = "tags", .label = N_("Tags"), .type = FIELD_TAGS, .flags = FIELD_FILTER | FIELD_EDIT },
 	{ .key = "source", .label = N_("Source"), .type = FIELD_TEXT, .flags = PLAIN,
 	  .options = "select x.source as value, x.source as label from (select distinct r.source from (select"

@@ -7,6 +7,7 @@
 
 #define PREVIEW 10 /* UCF-48 */
 #define SAMPLES 3
+#define SHOWN 200 /* bytes of a value */
 #define COLUMNS CSV_FIELDS_MAX
 
 /* ---- the first lines ------------------------------------------------------- */
@@ -110,6 +111,21 @@ static bool add_option(struct tmpl_value *list, struct sv value, struct sv label
 	return sv_eq(value, chosen);
 }
 
+/* As much of a value as is shown. */
+static struct sv clip(struct arena *a, struct sv v)
+{
+	size_t n = SHOWN;
+
+	if (!sv_is_text(sv_make(v.p, v.n < 4 * SHOWN ? v.n : 0)))
+		return SV("");
+	if (v.n <= SHOWN)
+		return v;
+	while (n && (v.p[n] & 0xc0) == 0x80)
+		n--;
+	v = sv_from(arena_printf(a, "%.*s…", (int)n, v.p));
+	return sv_is_text(v) ? v : SV("…");
+}
+
 static void add_column(const struct choices *c, struct tmpl_value *list, size_t i, const struct csv_row *rows,
 		       size_t nrows)
 {
@@ -124,7 +140,7 @@ static void add_column(const struct choices *c, struct tmpl_value *list, size_t 
 	samples = tmpl_set_list(column, "samples");
 	for (size_t k = 1; k < nrows && n < SAMPLES; k++)
 		if (i < rows[k].n && rows[k].v[i].n) {
-			tmpl_push(samples, tmpl_text(c->rq->arena, rows[k].v[i]));
+			tmpl_push(samples, tmpl_text(c->rq->arena, clip(c->rq->arena, rows[k].v[i])));
 			n++;
 		}
 	fields = tmpl_set_list(column, "fields");
@@ -155,7 +171,7 @@ static void add_preview(struct tmpl_value *page, struct arena *a, const struct c
 		struct tmpl_value *cells = tmpl_set_list(tmpl_push_map(list), "cells");
 
 		for (size_t i = 0; i < ncolumns; i++)
-			tmpl_push(cells, tmpl_text(a, i < rows[k].n && sv_is_text(rows[k].v[i]) ? rows[k].v[i] : SV("")));
+			tmpl_push(cells, tmpl_text(a, i < rows[k].n ? clip(a, rows[k].v[i]) : SV("")));
 	}
 }
 

@@ -47,10 +47,12 @@ static void add_parts(struct db_batch *b, struct sv id, struct parts *p)
 	p->blockers = db_add(b,
 		"select d.id as dependency, r.* from task_dependencies d join app.task_rows r"
 		" on r.organization_id = d.organization_id and r.id = d.blocked_by_id"
+		"	and r.id = any (array(select x.blocked_by_id from task_dependencies x where x.task_id = $1::uuid))"
 		" where d.task_id = $1::uuid order by r.is_open desc, r.sort_key, r.id limit 200", DB_S(id));
 	p->blocks = db_add(b,
 		"select d.id as dependency, r.* from task_dependencies d join app.task_rows r"
 		" on r.organization_id = d.organization_id and r.id = d.task_id"
+		"	and r.id = any (array(select x.task_id from task_dependencies x where x.blocked_by_id = $1::uuid))"
 		" where d.blocked_by_id = $1::uuid order by r.is_open desc, r.sort_key, r.id limit 200", DB_S(id));
 	p->notes = db_add(b,
 		"select n.content, internal.person(a.first_name, a.last_name, a.email) as author,"

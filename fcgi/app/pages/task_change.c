@@ -131,7 +131,7 @@ enum status task_set(struct http_request *rq, struct http_response *rs, struct e
 	if (db_run(b, e))
 		return e->status;
 	if (!db_rows(b, changed))
-		return err_set(e, rq->arena, ST_NOT_FOUND, "This task does not exist any more");
+		return err_set(e, rq->arena, ST_NOT_FOUND, "%s", tr("This task does not exist any more"));
 	if (!wants_json(rq))
 		return redirect_to(rq, rs, "/tasks/", id, "?done=saved");
 	answer_before(rs, b, changed);
@@ -185,7 +185,7 @@ enum status task_delete(struct http_request *rq, struct http_response *rs, struc
 	if (db_run(b, e))
 		return e->status;
 	if (sv_eq(db_first(b, gone, "n"), SV("0")))
-		return err_set(e, rq->arena, ST_NOT_FOUND, "This task does not exist any more");
+		return err_set(e, rq->arena, ST_NOT_FOUND, "%s", tr("This task does not exist any more"));
 	if (!wants_json(rq))
 		return http_redirect(rs, SV("/tasks?done=deleted"));
 	answer_trash(rs, db_first(b, gone, "n"), trash);

@@ -96,15 +96,16 @@ enum status tasks_cards(struct http_request *rq, struct http_response *rs, struc
 	int rows, chips;
 
 	if (!read_after(http_query(rq, "after"), &at))
-		return err_set(e, rq->arena, ST_BAD_INPUT, "There is no such place in a column");
+		return err_set(e, rq->arena, ST_BAD_INPUT, "%s", tr("There is no such place in a column"));
 	query_init(&q, rq->arena);
 	tasks_hits(&q, rq);
 	query_with(&q, ", g as (select internal.task_status_named(", DB_S(http_query(rq, "column")));
-	query_add(&q, ") as value) select r.*, x.sort_key || '|' || x.id as place from (select y.* from g"
-		      " cross join lateral (");
+	query_add(&q, ") as value), found as materialized (select y.* from g cross join lateral (");
 	tasks_source(&q, rq, &cards);
-	query_add(&q, ") y order by y.sort_key, y.id limit " TASK_CARDS_SQL ") x join app.task_rows r"
-		      " on r.organization_id = (select auth.org()) and r.id = x.id order by x.sort_key, x.id");
+	query_add(&q, ") y order by y.sort_key, y.id limit " TASK_CARDS_SQL ")"
+		      " select r.*, r.sort_key || '|' || r.id as place from app.task_rows r"
+		      " where r.organization_id = (select auth.org()) and r.id = any (array(select id from found))"
+		      " order by r.sort_key, r.id");
 	rows = query_run(&q, b);
 	chips = tasks_chips_add(rq, b);
 	if (db_run(b, e))

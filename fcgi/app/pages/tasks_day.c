@@ -66,12 +66,13 @@ enum status tasks_queue(struct http_request *rq, struct http_response *rs, struc
 
 	web_me(rq, b);
 	rows = db_add(b,
-		"with found as (select t.id, t.team_id, t.sort_key from tasks t where t.assignee_id is null"
+		"with found as materialized (select t.id, t.team_id, t.sort_key from tasks t where t.assignee_id is null"
 		"	and t.team_id is not null and t.is_open order by t.sort_key, t.id limit 200)"
 		" select r.*, r.team_id = any ((select auth.queue_ids())::uuid[]) as is_ours,"
 		" r.team_id is distinct from lag(r.team_id) over w as team_first,"
 		" row_number() over w = 1 as very_first"
 		" from found f join app.task_rows r on r.organization_id = (select auth.org()) and r.id = f.id"
+		"	and r.id = any (array(select id from found))"
 		" window w as (order by r.team_id = any ((select auth.queue_ids())::uuid[]) desc, lower(r.team), r.team_id,"
 		"	r.sort_key, r.id)"
 		" order by r.team_id = any ((select auth.queue_ids())::uuid[]) desc, lower(r.team), r.team_id, r.sort_key, r.id");

@@ -49,10 +49,11 @@ enum status tasks_analytics(struct http_request *rq, struct http_response *rs, s
 	figures = db_add(b, weeks_sql, DB_I(days));
 	series = db_add(b, "select * from task_series(20)");
 	late = db_add(b,
-		"select r.*, extract(epoch from now() - r.due_date)::bigint / 86400 as days_late"
-		" from (select t.id, t.sort_key from tasks t where t.is_open and t.due_date < now()"
-		"	and t.sort_key < extract(epoch from now())::double precision order by t.sort_key, t.id limit 20) f"
-		" join app.task_rows r on r.organization_id = (select auth.org()) and r.id = f.id order by f.sort_key, f.id");
+		"with f as materialized (select t.id, t.sort_key from tasks t where t.is_open and t.due_date < now()"
+		"	and t.sort_key < extract(epoch from now())::double precision order by t.sort_key, t.id limit 20)"
+		" select r.*, extract(epoch from now() - r.due_date)::bigint / 86400 as days_late from app.task_rows r"
+		" where r.organization_id = (select auth.org()) and r.id = any (array(select id from f))"
+		" order by r.sort_key, r.id");
 	if (db_run(b, e))
 		return e->status;
 	page = web_page(rq, b);

@@ -290,7 +290,7 @@ enum status tasks_export(struct http_request *rq, struct http_response *rs, stru
 
 	query_init(&q, rq->arena);
 	tasks_hits(&q, rq);
-	query_add(&q, ", found as (");
+	query_add(&q, ", found as materialized (");
 	tasks_source(&q, rq, &ids);
 	query_add(&q, ") select r.title, r.status, r.priority, r.due_iso as due_date, r.assignee, r.team,"
 		      " case when r.has_contact then r.contact end as contact, r.company, r.deal,"
@@ -298,7 +298,8 @@ enum status tasks_export(struct http_request *rq, struct http_response *rs, stru
 		      " to_char(t.completed_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as completed_at,"
 		      " to_char(t.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as created_at"
 		      " from found f join tasks t on t.id = f.id and t.organization_id = (select auth.org())"
-		      " join app.task_rows r on r.organization_id = t.organization_id and r.id = t.id"
+		      " join app.task_rows r on r.organization_id = (select auth.org()) and r.id = t.id"
+		      "	and r.id = any (array(select id from found))"
 		      " order by f.sort_key, f.id");
 	rows = query_run(&q, b);
 	if (db_run(b, e))
