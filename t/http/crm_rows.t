@@ -105,4 +105,123 @@ for ([ $pipeline, 'is the default' ], [ $was, 'and the former one again' ]) {
 $b->post("/pipelines/$pipeline/delete", {});
 is(psql("select count(*) from pipelines where id = '$pipeline'"), 0, 'FACT-111 a pipeline is deleted');
 
+# ---- contacts --------------------------------------------------------------------------
+
+my $contact = submit('/contacts/new', first_name => "Ada$n", last_name => 'Lovelace', title => 'Countess',
+	phones => ['+4930123' . substr($$ . '0000', 0, 4), '+4930999' . substr($$ . '0000', 0, 4)],
+	emails => ["ada.$n\@example.com", "ada2.$n\@example.com"], company => "Engines $n", tags => "vip$n, math$n", source => 'fair',
+	description => 'Writes notes', opt_in_status => 1, custom_key => 'hobby', custom_value => "whist$n",
+	deal_title => "Engine $n", deal_value => '1200', assignee_id => $me);
+my $row = (rows("select c.*, co.name as company from contacts c left join companies co on co.id = c.company_id where c.id = '$contact'"))[0];
+is_deeply([@$row{qw(first_name last_name title source description company)}, scalar @{ $row->{phones} }, scalar @{ $row->{emails} },
+		[sort @{ $row->{tags} }], $row->{custom_fields}{hobby}, $row->{opt_in_status} ? 1 : 0],
+	["Ada$n", 'Lovelace', 'Countess', 'fair', 'Writes notes', "Engines $n", 2, 2, ["math$n", "vip$n"], "whist$n", 1],
+	'FACT-81 FACT-95 a contact with all its fields; its company is made with it') or diag explain $row;
+my $deal = psql("select id from deals where contact_id = '$contact' and title = 'Engine $n' and value = 1200");
+ok($deal, 'FACT-81 and a deal in the same form');
+submit("/contacts/$contact/edit", title => 'Analyst');
+is(psql("select title || ' ' || last_name || ' ' || cardinality(phones) from contacts where id = '$contact'"), 'Analyst Lovelace 2', 'FACT-82 it is edited');
+
+psql("insert into tasks (organization_id, title, contact_id) values ('$org', 'Ask $n', '$contact');
+	insert into notes (organization_id, contact_id, content) values ('$org', '$contact', 'Noted $n');
+	insert into notes (organization_id, contact_id, content) values ('$org', '$contact', 'Noted too $n')");
+psql("insert into call_records (organization_id, source, contact_id, direction, duration_seconds, call_timestamp, call_status)
+	values ('$org', 'app', '$contact', 'outbound', 125, now(), 'COMPLETED')");
+my $html = page("/contacts/$contact");
+like($html, qr/$_/, "FACT-83 the details show $_") for "Ada$n", 'Analyst', "ada.$n\@example.com", "ada2.$n\@example.com", "vip$n", 'fair', 'Writes notes', "whist$n",
+	"Engine $n", "Ask $n", "Noted $n", 'added this contact';
+like($html, qr{href="/companies/\Q$row->{company_id}\E"}, 'FACT-95 from it to its company');
+like($html, qr/id="$_->[0]">$_->[1]/, "FACT-97 $_->[2]") for ['open-deals', '1 · ', 'open deals'], ['note-count', '2<', 'notes'],
+	['last-activity', '<time', 'last activity'], ['per-week', '0', 'message frequency'], ['last-contact', '(?!never)\\S', 'last contact, by telephone as well'];
+my %seen;
+$seen{$_}++ for $html =~ /data-category="(\w+)"/g;
+ok($seen{$_}, "FACT-99 the timeline holds $_") for qw(call deal task note change);
+my @times = ($html =~ m{id="timeline"(.*)}s)[0] =~ m{<time class="muted" datetime="([^"]+)"}g;
+is("@times", join(' ', reverse sort @times), 'FACT-99 in the order of time');
+
+# found by each of its properties, and only then
+sub found { my $r = page("/contacts?view=table&tags=vip$n&q=" . $_[0]); return $r =~ /Ada$n/ ? 1 : 0 }
+my $digits = substr $row->{phones}[0], 4, 7;
+is(found($_->[1]), 1, "FACT-84 found by $_->[0]") for ['first name', "ada$n"], ['last name', 'lovelace'], ['full name', "Ada$n+Lovelace"], ['part of the phone', $digits],
+	['e-mail', "ada2.$n"], ['company', "engines+$n"], ['tag', "math$n"], ['a custom field', "whist$n"];
+is(found("nobody$n"), 0, 'FACT-84 and not by what it has not');
+
+my @made = map { psql("insert into contacts (organization_id, first_name, last_name, tags, phones, created_at)
+	values ('$org', '$_->[0]', '$n', '{sort$n,$_->[1]}', array['+49$_->[2]' || $$], now() - interval '$_->[2] days') returning id") } ['Bea', "one$n", 3], ['Cem', "two$n", 1], ['Ali', "one$n", 2];
+sub order { return join ' ', page("/contacts?view=table&$_[0]") =~ m{<th scope="row">.*?(Ali|Bea|Cem) \Q$n\E}g }
+is(order("tags=sort$n&sort=$_->[0]"), $_->[1], "FACT-86 sorted by $_->[0]") for ['name', 'Ali Bea Cem'], ['-name', 'Cem Bea Ali'], ['-created_at', 'Cem Ali Bea'], ['created_at', 'Bea Ali Cem'];
+is(order("tags=sort$n&tags=one$n&sort=name"), 'Ali Bea', 'FACT-85 FACT-93 several tags at once');
+
+my $grid  = page("/contacts?view=grid&tags=vip$n");
+my $table = page("/contacts?view=table&tags=vip$n");
+like($grid, $_->[1], "FACT-87 a card has $_->[0]") for ['the name', qr/record-card-name">\s*<a[^>]*>Ada$n Lovelace/], ['its company', qr/<span class="muted">Engines \Q$n\E/],
+	['tags', qr/<span class="pill[^"]*">(?:vip|math)\Q$n\E/], ['actions', qr/record-card-actions/];
+like($table, $_->[1], "FACT-87 the table has $_->[0]") for ['columns that sort', qr/<th scope="col"[^>]*><a href="[^"]*sort=/], ['a selection', qr/data-pick-page/],
+	['cells that are changed in place', qr/data-cell="tags"/], ['an export', qr/data-open="export"/];
+my $talk = psql("select c.contact_id from conversations c join contacts t on t.id = c.contact_id where c.organization_id = '$org'
+	and cardinality(t.phones) > 0 and cardinality(t.emails) > 0 limit 1");
+my ($card) = page("/contacts?view=grid&q=" . psql("select phones[1] from contacts where id = '$talk'") =~ s/\D//gr) =~ m{(<li class="record-card" data-row data-record="contacts/$talk".*?</li>)}s;
+like($card // '', $_->[1], "FACT-88 a row's actions: $_->[0]") for ['view', qr{href="/contacts/$talk"}], ['edit', qr{href="/contacts/$talk/edit"}], ['delete', qr/data-delete-one="$talk"/],
+	['send a message', qr{href="/inbox/}], ['call', qr/href="tel:/], ['WhatsApp', qr{https://wa.me/\d}], ['copy the phone', qr/data-copy="\+\d+"/], ['copy the e-mail', qr/data-copy="[^"]+@/];
+
+# changed together
+sub bulk { my $r = $b->post('/records/contacts/bulk', { id => uuid(), ids => \@made, @_ }, %json); return json_decode($r->{content})->{changed} }
+is(bulk(action => 'add_tags', value => "bulk$n") . psql("select count(*) from contacts where tags \@> '{bulk$n}'"), '33', 'FACT-89 several are tagged');
+is(bulk(action => 'assign', value => $me) . psql("select count(*) from contacts where tags \@> '{bulk$n}' and assignee_id = '$me'"), '33', 'FACT-89 and assigned');
+psql("insert into custom_field_definitions (organization_id, entity, key, label, type, options) values ('$org', 'contact', 'k$n', 'Kind $n', 'select', '[\"x\", \"y\"]')");
+psql("update contacts set custom_fields = '{\"k$n\": \"y\"}' where id = '$made[0]'");
+my $csv = $b->get("/records/contacts/export?format=csv&tags=bulk$n&field=first_name&field=cf.k$n&sort=name")->{content};
+like($csv, qr/"Kind \Q$n\E"\r\n.*"Bea","y"/s, 'FACT-89 and exported with their custom fields');
+is(bulk(action => 'delete') . psql("select count(*) from contacts where tags \@> '{sort$n}'"), '30', 'FACT-89 and deleted');
+psql("delete from custom_field_definitions where key = 'k$n'");
+
+sub left { return psql("select (select count(*) from contacts where id = '$contact') || ' ' || (select count(*) from notes where contact_id = '$contact') || ' ' ||
+	(select count(*) from deals where id = '$deal') || ' ' || (select count(*) from call_records where contact_id = '$contact')") }
+$b->post("/contacts/$contact/delete", {});
+is((split ' ', left())[0], 0, 'FACT-82 it is deleted');
+$b->post("/trash/contact/$contact", {});
+is(left(), '1 2 1 1', 'FACT-82 and comes back with the notes, deals and calls that hung on it');
+psql("delete from contacts where id = '$contact'; delete from deals where id = '$deal'; delete from tasks where title = 'Ask $n'");
+
+# ---- companies -------------------------------------------------------------------------
+
+my $company = submit('/companies/new', name => "Analytical $n", industry => "Looms$n", website => "https://www.analytical$n.example", street => '1 Dorset St', city => 'London',
+	state => 'Greater London', postal_code => 'W1U', country => "Albion$n", phones => '+442079460' . substr($$ . '000', 0, 3), emails => "office\@analytical$n.example",
+	employee_count => 12, annual_revenue => '500000', tags => "key$n, old$n", description => 'Builds engines', deal_title => "Mill $n", deal_value => '900', person_first => "Charles$n");
+$row = (rows("select * from companies where id = '$company'"))[0];
+is_deeply([@$row{qw(name industry website street city state postal_code country employee_count description)}, $row->{annual_revenue} + 0, scalar @{ $row->{phones} }, $row->{emails}[0], scalar @{ $row->{tags} }],
+	["Analytical $n", "Looms$n", "https://www.analytical$n.example", '1 Dorset St', 'London', 'Greater London', 'W1U', "Albion$n", 12, 'Builds engines', 500000, 1, "office\@analytical$n.example", 2],
+	'FACT-104 a company with all its fields') or diag explain $row;
+$deal = psql("select id from deals where company_id = '$company' and title = 'Mill $n'");
+ok($deal, 'FACT-104 and a deal in the same form');
+submit("/companies/$company/edit", city => 'Bath');
+is(psql("select city || ' ' || industry from companies where id = '$company'"), "Bath Looms$n", 'FACT-105 it is edited');
+psql("insert into notes (organization_id, company_id, content) values ('$org', '$company', 'Remember $n');
+	insert into deals (organization_id, pipeline_id, title, value, currency, stage, company_id) select '$org', id, 'Won $n', 700, 'EUR', 'won', '$company' from pipelines where id = '$was'");
+$html = page("/companies/$company");
+like($html, qr/$_/, "FACT-106 the details show $_") for "Looms$n", 'Bath', "Charles$n", "Mill $n", "Remember $n", 'added this company', 'id="add-person"|/people"';
+like($html, qr/id="open-deals">1 · [^<]*900/, 'FACT-110 open deals with their count and sum');
+like($html, qr/id="won-sum">[^<]*700/, 'FACT-110 and revenue');
+sub firms { my $r = page("/companies?view=table&$_[0]"); return $r =~ /Analytical \Q$n\E/ ? 1 : 0 }
+is(firms("tags=key$n&q=$_->[1]"), 1, "FACT-107 found by $_->[0]") for ['name', "analytical+$n"], ['industry', "looms$n"], ['website', "analytical$n.example"], ['country', "albion$n"];
+is(firms($_->[1]), $_->[2], "FACT-107 filtered by $_->[0]") for ['country', "country=Albion$n", 1], ['another country', "tags=key$n&country=Nowhere", 0], ['no country', "tags=key$n&country=none", 0],
+	['industry', "industry=Looms$n", 1], ['several tags', "tags=key$n&tags=old$n", 1], ['a tag that it has not', "tags=key$n&tags=none$n", 0];
+psql("insert into companies (organization_id, name, tags, created_at) values ('$org', 'Zed $n', '{key$n}', now() - interval '1 day')");
+is(join(' ', page("/companies?view=table&tags=key$n&sort=$_->[0]") =~ m{<th scope="row">.*?(Analytical|Zed) \Q$n\E}g), $_->[1], "COM-19 FACT-107 sorted by $_->[0]")
+	for ['name', 'Analytical Zed'], ['-name', 'Zed Analytical'], ['-created_at', 'Analytical Zed'], ['created_at', 'Zed Analytical'];
+($card) = page("/companies?view=grid&tags=old$n") =~ m{(<li class="record-card".*?</li>)}s;
+like($card, $_->[1], "$_->[2] a card has $_->[0]") for ['tags', qr/key\Q$n\E/, 'FACT-108'], ['its country', qr/Albion\Q$n\E/, 'FACT-108'], ['its website', qr/analytical\Q$n\E\.example/, 'FACT-108'],
+	['the number of people', qr/(?:<b>)?1(?:<\/b>)?\s*(?:people|person|contact)|People[^0-9]*1\b/i, 'UCF-56'];
+$table = page("/companies?view=table&tags=old$n");
+like($table, $_->[1], "FACT-108 the table has $_->[0]") for ['columns that sort', qr/<th scope="col"[^>]*><a href="[^"]*sort=industry/], ['a selection', qr/data-pick-page/],
+	['cells that are changed in place', qr/data-cell="industry"/], ['an export', qr/data-open="export"/];
+like($table, qr/id="search"[^>]*hx-get="\/companies"[^>]*hx-trigger="input changed[^"]*from:#q/, 'COM-13 the list follows what is typed');
+my $part = $b->request(GET => "/companies?view=table&tags=key$n&q=zed", { headers => { 'HX-Request' => 'true', 'HX-Target' => 'results' } })->{content};
+ok($part =~ /Zed \Q$n\E/ && $part !~ /Analytical \Q$n\E|<html/, 'COM-13 which comes as a part of the page');
+my $charles = psql("select id from contacts where company_id = '$company'");
+$b->post("/companies/$company/delete", {});
+is(psql("select (select count(*) from companies where id = '$company') || ' ' || (select count(*) from contacts where id = '$charles' and company_id is null)"), '0 1',
+	'FACT-105 deleted, while its people stay');
+psql("delete from companies where name = 'Zed $n'; delete from contacts where id = '$charles'; delete from deals where title in ('Mill $n', 'Won $n')");
+
 done_testing;
