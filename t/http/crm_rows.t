@@ -9,6 +9,7 @@ use Test::More;
 my $mine = tenant(0);
 my $org  = $mine->{organization_id};
 my $n    = 'cr' . $$ . substr(time, -5);
+my $p5   = sprintf '%05d', $$ % 100000;
 my ($user) = @{ $mine->{users} };
 my $b  = browser(email => $user->{email}, password => $user->{password});
 my $me = psql("select id from profiles where organization_id = '$org' and email = '$user->{email}'");
@@ -108,7 +109,7 @@ is(psql("select count(*) from pipelines where id = '$pipeline'"), 0, 'FACT-111 a
 # ---- contacts --------------------------------------------------------------------------
 
 my $contact = submit('/contacts/new', first_name => "Ada$n", last_name => 'Lovelace', title => 'Countess',
-	phones => ['+4930123' . substr($$ . '0000', 0, 4), '+4930999' . substr($$ . '0000', 0, 4)],
+	phones => ['+4930123' . $p5, '+4930999' . $p5],
 	emails => ["ada.$n\@example.com", "ada2.$n\@example.com"], company => "Engines $n", tags => "vip$n, math$n", source => 'fair',
 	description => 'Writes notes', opt_in_status => 1, custom_key => 'hobby', custom_value => "whist$n",
 	deal_title => "Engine $n", deal_value => '1200', assignee_id => $me);
@@ -147,7 +148,7 @@ is(found($_->[1]), 1, "FACT-84 found by $_->[0]") for ['first name', "ada$n"], [
 is(found("nobody$n"), 0, 'FACT-84 and not by what it has not');
 
 my @made = map { psql("insert into contacts (organization_id, first_name, last_name, tags, phones, created_at)
-	values ('$org', '$_->[0]', '$n', '{sort$n,$_->[1]}', array['+49$_->[2]' || $$], now() - interval '$_->[2] days') returning id") } ['Bea', "one$n", 3], ['Cem', "two$n", 1], ['Ali', "one$n", 2];
+	values ('$org', '$_->[0]', '$n', '{sort$n,$_->[1]}', array['+493$_->[2]$p5'], now() - interval '$_->[2] days') returning id") } ['Bea', "one$n", 3], ['Cem', "two$n", 1], ['Ali', "one$n", 2];
 sub order { return join ' ', page("/contacts?view=table&$_[0]") =~ m{<th scope="row">.*?(Ali|Bea|Cem) \Q$n\E}g }
 is(order("tags=sort$n&sort=$_->[0]"), $_->[1], "FACT-86 sorted by $_->[0]") for ['name', 'Ali Bea Cem'], ['-name', 'Cem Bea Ali'], ['-created_at', 'Cem Ali Bea'], ['created_at', 'Bea Ali Cem'];
 is(order("tags=sort$n&tags=one$n&sort=name"), 'Ali Bea', 'FACT-85 FACT-93 several tags at once');
@@ -179,14 +180,44 @@ sub left { return psql("select (select count(*) from contacts where id = '$conta
 	(select count(*) from deals where id = '$deal') || ' ' || (select count(*) from call_records where contact_id = '$contact')") }
 $b->post("/contacts/$contact/delete", {});
 is((split ' ', left())[0], 0, 'FACT-82 it is deleted');
-$b->post("/trash/contact/$contact", {});
+$b->post("/trash/contacts/$contact", {});
 is(left(), '1 2 1 1', 'FACT-82 and comes back with the notes, deals and calls that hung on it');
 psql("delete from contacts where id = '$contact'; delete from deals where id = '$deal'; delete from tasks where title = 'Ask $n'");
+
+# ---- contacts by the API ---------------------------------------------------------------
+
+my $key = $mine->{api_key};
+sub rest { my ($method, $path, $json, %o) = @_; return api($method => "/functions/v1/rest-api-proxy/$path", key => $key, defined $json ? (json => $json) : (), headers => { Prefer => 'return=representation' }, %o) }
+my ($one, $two) = map { rest(POST => 'contacts', { first_name => "Api$_", last_name => $n, phones => ["+4917$_$p5"], tags => ['x', 'y'], custom_fields => { a => 1, b => 2 } })->{json}[0] } 1, 2;
+my $r = rest(PATCH => "contacts?id=eq.$one->{id}", { custom_fields => { b => 3 }, tags => ['z'] });
+is_deeply($r->{json}[0]{custom_fields}, { b => 3 }, 'CON-84 custom fields are replaced as a whole') or diag $r->{content};
+is_deeply($r->{json}[0]{tags}, ['z'], 'CON-86 and tags');
+$r = rest(GET => "contacts?id=eq.$two->{id}&select=custom_fields");
+rest(PATCH => "contacts?id=eq.$two->{id}", { custom_fields => { %{ $r->{json}[0]{custom_fields} }, c => 3 } });
+is_deeply(rest(GET => "contacts?id=eq.$two->{id}&select=custom_fields")->{json}, [{ custom_fields => { a => 1, b => 2, c => 3 } }], 'CON-89 read, merged and written back, none is lost');
+$r = rest(PATCH => "contacts?last_name=eq.$n&tags=ov.{y,z}", { source => 'filter' });
+is(join(' ', sort map { $_->{first_name} } @{ $r->{json} }), 'Api1 Api2', 'CON-85 every match of a filter is changed');
+$r = rest(PATCH => "contacts?phones=cs.{%2B49171$p5}", { source => 'phone' });
+is(psql("select string_agg(first_name || ' ' || source, ', ' order by first_name) from contacts where last_name = '$n' and first_name like 'Api%'"), 'Api1 phone, Api2 filter',
+	'CON-85 found by a phone number, and no other');
+$r = rest(GET => "contacts?emails=cs.{nobody.$n\@example.com}&limit=1");
+is("$r->{status} $r->{content}", '200 []', 'CON-87 nobody is found: 200 and an empty list');
+my @order;
+for my $phone ("+49171$p5", "+49179$p5") {
+	my $known = rest(GET => "contacts?phones=cs.{" . $phone =~ s/\+/%2B/r . "}&select=id&limit=1")->{json}[0]{id}
+		// rest(POST => 'contacts', { first_name => 'Api3', last_name => $n, phones => [$phone] })->{json}[0]{id};
+	push @order, rest(POST => 'deals', { title => "Upsert $n", contact_id => $known, value => 1 })->{json}[0]{contact_id};
+}
+is_deeply([$order[0], psql("select first_name from contacts where id = '$order[1]'"), psql("select count(*) from contacts where last_name = '$n' and first_name like 'Api%'")],
+	[$one->{id}, 'Api3', 3], 'CON-88 searched by phone, used or made, then the deal');
+is(join(' ', map { $_->{status} } rest(POST => 'contacts', { phones => 'no list' }), rest(POST => 'contacts', { nonsense => 1 }), rest(GET => 'contacts?nonsense=eq.1'),
+	rest(GET => "contacts?id=eq.$one->{id}", undef, key => 'none')) =~ /^(4\d\d ?){4}$/ ? 1 : 0, 1, 'CON-72 what is asked wrongly is answered with 4xx, never with 5xx');
+psql("delete from deals where title = 'Upsert $n'; delete from contacts where last_name = '$n' and first_name like 'Api%'");
 
 # ---- companies -------------------------------------------------------------------------
 
 my $company = submit('/companies/new', name => "Analytical $n", industry => "Looms$n", website => "https://www.analytical$n.example", street => '1 Dorset St', city => 'London',
-	state => 'Greater London', postal_code => 'W1U', country => "Albion$n", phones => '+442079460' . substr($$ . '000', 0, 3), emails => "office\@analytical$n.example",
+	state => 'Greater London', postal_code => 'W1U', country => "Albion$n", phones => '+4420794' . $p5, emails => "office\@analytical$n.example",
 	employee_count => 12, annual_revenue => '500000', tags => "key$n, old$n", description => 'Builds engines', deal_title => "Mill $n", deal_value => '900', person_first => "Charles$n");
 $row = (rows("select * from companies where id = '$company'"))[0];
 is_deeply([@$row{qw(name industry website street city state postal_code country employee_count description)}, $row->{annual_revenue} + 0, scalar @{ $row->{phones} }, $row->{emails}[0], scalar @{ $row->{tags} }],
@@ -223,5 +254,31 @@ $b->post("/companies/$company/delete", {});
 is(psql("select (select count(*) from companies where id = '$company') || ' ' || (select count(*) from contacts where id = '$charles' and company_id is null)"), '0 1',
 	'FACT-105 deleted, while its people stay');
 psql("delete from companies where name = 'Zed $n'; delete from contacts where id = '$charles'; delete from deals where title in ('Mill $n', 'Won $n')");
+
+# ---- deals -----------------------------------------------------------------------------
+
+my $buyer = psql("insert into contacts (organization_id, first_name, last_name) values ('$org', 'Buyer', '$n') returning id");
+my $firm = psql("insert into companies (organization_id, name) values ('$org', 'Firm $n') returning id");
+$deal = submit('/deals/new', title => "All $n", contact_id => $buyer, contact => 'x', company_id => $firm, company => 'x', stage => "$was:qualified", value => '4200.50', currency => 'USD',
+	probability => '', expected_close_date => '2031-03-04', owner_id => $me, tags => "deal$n", description => 'Whole', custom_key => 'po', custom_value => "no$n");
+$row = (rows("select * from deals where id = '$deal'"))[0] // {};
+is_deeply([@$row{qw(title description contact_id company_id pipeline_id stage currency expected_close_date owner_id)}, ($row->{value} // 0) + 0, $row->{tags}[0], $row->{custom_fields}{po}],
+	["All $n", 'Whole', $buyer, $firm, $was, 'qualified', 'USD', '2031-03-04', $me, 4200.5, "deal$n", "no$n"], 'FACT-114 GAT-5 a deal with all its fields') or diag explain $row;
+is($row->{probability} + 0, 0 + psql("select probability from pipeline_stages where pipeline_id = '$was' and stage = 'qualified'"), 'FACT-117 GAT-5 its probability is that of its stage');
+submit("/deals/$deal/edit", probability => '66');
+is(psql("select probability::int || ' ' || probability_is_manual from deals where id = '$deal'"), '66 true', 'FACT-117 until somebody says another');
+psql("insert into tasks (organization_id, title, deal_id, contact_id) values ('$org', 'Do $n', '$deal', '$buyer')");
+like(page("/contacts/$buyer"), qr/id="timeline".*Do \Q$n\E/s, 'GAT-27 its task is on the timeline of the contact');
+like(page("/deals/$deal"), qr/Do \Q$n\E/, 'GAT-27 and on the deal');
+psql("update deals set owner_id = null where id = '$deal'");
+my $theirs = tenant(1);
+is(psql("select count(*) > 0 from deal_owner_history where deal_id = '$deal'"), 't', 'the owners of a deal are kept');
+is(scalar @{ rest(GET => "deal_owner_history?deal_id=eq.$deal")->{json} } > 0 ? 1 : 0, 1, 'DEA-58 who may see a deal sees its owners');
+is_deeply(api(GET => "/functions/v1/rest-api-proxy/deal_owner_history?deal_id=eq.$deal", key => $theirs->{api_key})->{json}, [], 'DEA-58 and nobody of another organization');
+psql("insert into tasks (organization_id, title) values ('$theirs->{organization_id}', 'Theirs $n'), ('$org', 'Ours $n')");
+my $tasks = page("/tasks?view=list&q=$n");
+ok($tasks =~ /Ours \Q$n\E/ && $tasks !~ /Theirs \Q$n\E/, 'TSK-1 /tasks shows the tasks of the own organization');
+psql("delete from tasks where title in ('Do $n', 'Ours $n', 'Theirs $n'); delete from deals where id = '$deal';
+	delete from contacts where id = '$buyer'; delete from companies where id = '$firm'");
 
 done_testing;
