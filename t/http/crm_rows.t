@@ -151,7 +151,7 @@ my @made = map { psql("insert into contacts (organization_id, first_name, last_n
 	values ('$org', '$_->[0]', '$n', '{sort$n,$_->[1]}', array['+493$_->[2]$p5'], now() - interval '$_->[2] days') returning id") } ['Bea', "one$n", 3], ['Cem', "two$n", 1], ['Ali', "one$n", 2];
 sub order { return join ' ', page("/contacts?view=table&$_[0]") =~ m{<th scope="row">.*?(Ali|Bea|Cem) \Q$n\E}g }
 is(order("tags=sort$n&sort=$_->[0]"), $_->[1], "FACT-86 sorted by $_->[0]") for ['name', 'Ali Bea Cem'], ['-name', 'Cem Bea Ali'], ['-created_at', 'Cem Ali Bea'], ['created_at', 'Bea Ali Cem'];
-is(order("tags=sort$n&tags=one$n&sort=name"), 'Ali Bea', 'FACT-85 FACT-93 several tags at once');
+is(order("tags=sort$n&tags=one$n&sort=name"), 'Ali Bea', 'FACT-93 several tags at once');
 
 my $grid  = page("/contacts?view=grid&tags=vip$n");
 my $table = page("/contacts?view=table&tags=vip$n");

@@ -245,7 +245,7 @@ async function tags(page, id) {
 	await page.check(`input[value="bb${stamp}"]`);
 	await page.fill('#tag-to', `cc${stamp}`);
 	await Promise.all([page.waitForNavigation(), page.click('[value="rename"]')]);
-	t.ok(await until(() => t.sql("select array_to_string(tags, ',') from contacts where id = $1", id) === `cc${stamp}`), 'CON-46 two tags become one, on every record');
+	t.ok(await until(() => t.sql("select array_to_string(tags, ',') from contacts where id = $1", id) === `cc${stamp}`), 'CON-46 FACT-93 two tags become one, on every record');
 	t.ok(await until(() => t.sql("select array_to_string(tags, ',') from companies where name = $1", `Lumen ${stamp}`) === `cc${stamp}`), 'COM-34 on companies as well');
 	await page.goto(`/settings/tags?q=${stamp}`);
 	t.is(await page.locator('tbody tr').count(), 1, 'the old names are gone');
