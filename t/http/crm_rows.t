@@ -140,6 +140,24 @@ ok($seen{$_}, "FACT-99 the timeline holds $_") for qw(call deal task note change
 my @times = ($html =~ m{id="timeline"(.*)}s)[0] =~ m{<time class="muted" datetime="([^"]+)"}g;
 is("@times", join(' ', reverse sort @times), 'FACT-99 in the order of time');
 
+my $talked = psql("insert into conversations (organization_id, contact_id) values ('$org', '$contact') returning id");
+psql("insert into messages (organization_id, conversation_id, contact_id, direction, content) values ('$org', '$talked', '$contact', 'INBOUND', 'Hello $n'),
+	('$org', '$talked', '$contact', 'OUTBOUND', 'Hi back $n')");
+psql("insert into notes (organization_id, contact_id, content) select '$org', '$contact', 'Page ' || g || ' $n' from generate_series(1, 60) g");
+my $parts = my $part_of = page("/contacts/$contact");
+my $fetched = 0;
+while ($part_of =~ m{class="timeline-more"><button[^>]*hx-get="([^"]+)" hx-trigger="click, intersect once"} and $fetched++ < 20) {
+	$part_of = page($1 =~ s/&amp;/&/gr);
+	$parts .= $part_of;
+}
+cmp_ok($fetched, '>=', 1, 'FACT-99 more is loaded when the end is reached');
+my %entries;
+$entries{$_}++ for $parts =~ /id="(entry-[^"]+)"/g;
+ok(!(grep { $_ > 1 } values %entries) && !(grep { $parts !~ /Page $_ \Q$n\E/ } 1 .. 60), 'FACT-99 each entry once');
+like($parts, qr/data-category="message".*\Q$_ $n\E/s, "FACT-99 messages: $_") for 'Hello', 'Hi back';
+like($parts, qr/data-category="call".*?(?:2:05|2 min)/s, 'FACT-99 a call with its duration');
+psql("delete from notes where contact_id = '$contact' and content like 'Page %'");
+
 # found by each of its properties, and only then
 sub found { my $r = page("/contacts?view=table&tags=vip$n&q=" . $_[0]); return $r =~ /Ada$n/ ? 1 : 0 }
 my $digits = substr $row->{phones}[0], 4, 7;
@@ -182,7 +200,7 @@ $b->post("/contacts/$contact/delete", {});
 is((split ' ', left())[0], 0, 'FACT-82 it is deleted');
 $b->post("/trash/contacts/$contact", {});
 is(left(), '1 2 1 1', 'FACT-82 and comes back with the notes, deals and calls that hung on it');
-psql("delete from contacts where id = '$contact'; delete from deals where id = '$deal'; delete from tasks where title = 'Ask $n'");
+psql("delete from contacts where id = '$contact'; delete from conversations where id = '$talked'; delete from deals where id = '$deal'; delete from tasks where title = 'Ask $n'");
 
 # ---- contacts by the API ---------------------------------------------------------------
 
@@ -271,6 +289,22 @@ psql("insert into tasks (organization_id, title, deal_id, contact_id) values ('$
 like(page("/contacts/$buyer"), qr/id="timeline".*Do \Q$n\E/s, 'GAT-27 its task is on the timeline of the contact');
 like(page("/deals/$deal"), qr/Do \Q$n\E/, 'GAT-27 and on the deal');
 psql("update deals set owner_id = null where id = '$deal'");
+
+# Two members had two deals, 4 and 10 days, 6 days and until now.
+my $other = psql("select id from profiles where organization_id = '$org' and id <> '$me' and is_active order by id limit 1");
+my $region = submit('/pipelines/new?template=sales', name => "Owners $n");
+for ([ 1, 10, 6 ], [ 2, 14, 4 ]) {
+	my ($i, $from, $to) = @$_;
+	my $d = psql("insert into deals (organization_id, title, value, pipeline_id, stage, owner_id) values ('$org', 'Owned$i $n', 1, '$region', 'lead', '$me') returning id");
+	psql("update deals set owner_id = '$other', stage_entered_at = now() - interval '30 days' where id = '$d';
+		update deal_owner_history set changed_at = now() - case owner_id when '$me' then interval '$from days' else interval '$to days' end where deal_id = '$d'");
+}
+my ($mine_of, $his) = map { my $id = $_; (grep { $_->{owner_id} eq $id } @{ rest(POST => 'rpc/ownership_metrics', { pipeline => $region })->{json} })[0] } $me, $other;
+is_deeply([map { defined $_ ? $_ + 0 : undef } @$mine_of{qw(deals open_deals average_days handling_days takeovers)}], [2, 0, 7, 7, 0],
+	'DEA-64 FACT-127 days with an owner and until it was handed on') or diag explain $mine_of;
+is_deeply([map { defined $_ ? $_ + 0 : undef } @$his{qw(deals open_deals average_days takeovers changes_per_deal stalled share)}], [2, 2, 5, 2, 1, 2, 100],
+	'DEA-64 FACT-127 changes of owners, what stands still with whom, and the share of the work') or diag explain $his;
+psql("delete from deals where pipeline_id = '$region'; delete from pipelines where id = '$region'");
 my $theirs = tenant(1);
 is(psql("select count(*) > 0 from deal_owner_history where deal_id = '$deal'"), 't', 'the owners of a deal are kept');
 is(scalar @{ rest(GET => "deal_owner_history?deal_id=eq.$deal")->{json} } > 0 ? 1 : 0, 1, 'DEA-58 who may see a deal sees its owners');

@@ -135,6 +135,14 @@ like($page, qr/export of HubSpot/, 'COM-28 an export of HubSpot is recognised');
 done($id);
 is_deeply([@{ one($id) }{qw(total imported updated failed)}], [3, 1, 1, 1], 'COM-25 COM-26 FACT-109 companies with validation and duplicates') or diag json_encode(one($id));
 is(psql("select domain || industry || city || annual_revenue from companies where name = 'Hub $n'"), "hub$n.exampleCOMPUTER_SOFTWAREPorto1200000", 'COM-28 FACT-109 columns are mapped by themselves');
+psql("insert into companies (organization_id, name) values ('$org', 'Before $n')");
+psql("insert into contacts (organization_id, first_name, company_id) select '$org', 'Before $n', id from companies where name = 'Before $n'");
+my $before = (upload('companies', 'again.csv', "Name,Website\nBEFORE $n,https://before$n.example\n"))[1];
+start($before);
+done($before);
+is_deeply([@{ one($before) }{qw(imported updated)}], [0, 1], 'UCF-55 a company of the same name is merged');
+is(psql("select k.website from contacts c join companies k on k.id = c.company_id where c.first_name = 'Before $n'"), "https://before$n.example",
+	'UCF-55 it is the one that contacts imported before are linked to');
 like($b->get("/imports/$id")->{content}, qr/A company needs a name/, 'COM-30 errors can be read afterwards');
 
 ($r, $id) = upload('contacts', 'hubspot.csv', "Record ID,First Name,Last Name,Email,Phone Number,Mobile Phone Number,Lead Status,Lifecycle Stage,Job Title\n"
