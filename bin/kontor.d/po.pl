@@ -7,7 +7,9 @@
 #
 # Texts: {{#_}}...{{/_}} in templates/, tr("..."), tr_n("...", "...") and N_("...")
 # in fcgi/, lib/ and worker/, messages of form_error, form_required and err_set in
-# fcgi/app. Prints what it finds; the exit status is 1 when there is something.
+# fcgi/app, and what the SQL of the CRM refuses (sql/004, 062, 065, 066, 10* to 17*):
+# message and hint without values in them. Prints what it finds; the exit status is 1
+# when there is something.
 use strict;
 use warnings;
 use File::Find qw(find);
@@ -41,6 +43,24 @@ sub literal_text {
 	return $text;
 }
 
+# What SQL refuses with words of its own: message and hint of an exception, one or
+# a choice of them, and what is handed to internal.unmerge_refused. Words put
+# together by format() or by || hold values, those that ask internal.lang() are
+# translated already, and an example in JSON or an address needs no translation.
+my $words = qr/'((?:[^']|'')*)'/;
+sub refusals {
+	my ($sql) = @_;
+	my @found;
+	while ($sql =~ /\b(?:message|hint) *= *|\binternal\.unmerge_refused\(/g) {
+		if ($sql =~ /\G$words(?!\s*\|\|)/gc) {
+			push @found, $1;
+		} elsif ($sql =~ /\Gcase\b((?:$words|[^';])*?)\bend\b/gc && (my $case = $1) !~ /\binternal\.lang\(/) {
+			push @found, $case =~ /\b(?:then|else)\s+$words/g;
+		}
+	}
+	return grep { !m{^(?:https?://\S+|[\[\{].*)?$} } map { s/''/'/gr } @found;
+}
+
 # Text to the first file that has it.
 sub texts {
 	my %texts;
@@ -67,6 +87,9 @@ sub texts {
 			$texts{literal_text($1)} //= $file;
 			$texts{literal_text($2)} //= $file;
 		}
+	}
+	for my $file (grep { m{/(?:004|06[256]|1[0-7]\d)_} } files(qr/\.sql$/, 'sql')) {
+		$texts{$_} //= $file for refusals(slurp($file));
 	}
 	delete $texts{''};
 	return \%texts;

@@ -83,23 +83,25 @@ from words w, generate_series(1, 1000000 / :part) i;
 
 -- Every third of 30 deals is open; the default pipeline holds 10,000 open ones.
 insert into deals (organization_id, id, title, value, currency, pipeline_id, stage, probability, contact_id, company_id, owner_id, expected_close_date, source, tags,
-	stage_entered_at, won_at, lost_at, discard_reason, created_at, updated_at)
+	stage_entered_at, won_at, lost_at, discard_reason, reached_stage, counted_month, created_at, updated_at)
 select :'org'::uuid, pg_temp.made_id(3, i), w.kinds[1 + pg_temp.pick(i, 1, 16)] || ' order ' || i, 100 + pg_temp.pick(i, 2, 50000), (array['EUR','EUR','EUR','USD','GBP'])[1 + pg_temp.pick(i, 3, 5)],
 	(select p.id from pipe p where p.n = 0), s.stage, s.probability, pg_temp.made_id(2, 1 + pg_temp.pick(i, 4, 1000000 / :part)), pg_temp.made_id(1, 1 + pg_temp.pick(i, 5, 200000 / :part)),
 	case when i % 10 <> 0 then (select t.id from team t where t.n = i % t.total) end, current_date + pg_temp.pick(i, 6, 365) - 180, 'website',
 	array['segment ' || pg_temp.pick(i, 7, 20)], now() - pg_temp.pick(i, 8, 120) * interval '1 day', case when s.stage = 'won' then now() - pg_temp.pick(i, 9, 700) * interval '1 day' end,
 	case when s.stage = 'lost' then now() - pg_temp.pick(i, 9, 700) * interval '1 day' end, case when s.stage = 'lost' then 'Price' end,
+	case when s.stage = 'lost' then (array['new','qualified','proposal','negotiation'])[1 + pg_temp.pick(i, 11, 4)] else s.stage end,
+	date_trunc('month', case when s.stage in ('won', 'lost') then now() - pg_temp.pick(i, 9, 700) * interval '1 day' else current_date + pg_temp.pick(i, 6, 365) - 180 end)::date,
 	now() - (300000 - i) * interval '4 minutes', now() - (300000 - i) * interval '4 minutes'
 from words w, generate_series(1, 300000 / :part) i,
 	lateral (select case when i % 30 = 0 then (array['new','qualified','proposal','negotiation'])[1 + pg_temp.pick(i, 10, 4)] when i % 3 = 0 then 'won' else 'lost' end as stage,
 		case when i % 30 = 0 then 25 * (1 + pg_temp.pick(i, 10, 3)) when i % 3 = 0 then 100 else 0 end as probability) s;
 
-insert into tasks (organization_id, id, title, description, due_date, priority, completed, completed_at, assignee_id, contact_id, deal_id, created_at, updated_at)
+insert into tasks (organization_id, id, title, description, due_date, priority, completed, status, completed_at, assignee_id, contact_id, deal_id, created_at, updated_at)
 select :'org'::uuid, pg_temp.made_id(4, i), (array['Call','Write to','Visit','Send offer to','Prepare for'])[1 + pg_temp.pick(i, 1, 5)] || ' ' || w.stems[1 + pg_temp.pick(i, 2, 40)] || ' ' || i,
-	'About order ' || i, case when i % 20 <> 0 then now() + (i - 970000) * interval '2 minutes' end, (array['LOW','MEDIUM','HIGH'])[1 + pg_temp.pick(i, 3, 3)],
-	i <= 960000, case when i <= 960000 then now() + (i - 970000) * interval '2 minutes' - interval '1 hour' end,
+	'About order ' || i, case when i % 20 <> 0 then now() + (i - 970000 / :part) * interval '2 minutes' end, (array['LOW','MEDIUM','HIGH'])[1 + pg_temp.pick(i, 3, 3)],
+	i <= 960000 / :part, case when i <= 960000 / :part then 'Complete' else 'To Do' end, case when i <= 960000 / :part then now() + (i - 970000 / :part) * interval '2 minutes' - interval '1 hour' end,
 	case when i % 12 <> 0 then (select t.id from team t where t.n = i % t.total) end, case when i % 2 = 0 then pg_temp.made_id(2, 1 + pg_temp.pick(i, 4, 1000000 / :part)) end,
-	case when i % 5 = 0 then pg_temp.made_id(3, 1 + pg_temp.pick(i, 5, 300000 / :part)) end, now() + (i - 990000) * interval '2 minutes', now() + (i - 990000) * interval '2 minutes'
+	case when i % 5 = 0 then pg_temp.made_id(3, 1 + pg_temp.pick(i, 5, 300000 / :part)) end, now() + (i - 990000 / :part) * interval '2 minutes', now() + (i - 990000 / :part) * interval '2 minutes'
 from words w, generate_series(1, 1000000 / :part) i;
 
 do $$
@@ -115,4 +117,26 @@ begin
 	alter table tasks enable trigger user;
 end
 $$;
-vacuum analyze companies, contacts, deals, tasks;
+
+-- What triggers would have kept: links of contacts, sums of deals, days of tasks.
+insert into contact_companies (organization_id, contact_id, company_id, is_primary, created_at)
+	select c.organization_id, c.id, c.company_id, true, c.created_at from contacts c
+	where c.organization_id = :'org' and c.company_id is not null on conflict do nothing;
+delete from deal_sums where organization_id = :'org';
+insert into deal_sums (organization_id, pipeline_id, stage, reached_stage, owner_id, currency, month, deals, value, weighted, seconds)
+	select d.organization_id, d.pipeline_id, d.stage, d.reached_stage, d.owner_id, d.currency, d.counted_month, count(*), sum(d.value),
+		sum(d.value * coalesce(d.probability, 0) / 100), sum(internal.deal_seconds(d.created_at, d.won_at, d.lost_at))
+	from deals d where d.organization_id = :'org' group by 1, 2, 3, 4, 5, 6, 7;
+delete from internal.task_days where organization_id = :'org';
+insert into internal.task_days (organization_id, day, assignee_id, priority, total, completed, done)
+	select x.* from (
+		select x.organization_id, x.day, x.who, x.priority, sum(x.total), sum(x.completed), sum(x.done)
+		from tasks t cross join lateral (
+			select t.organization_id, (t.created_at at time zone internal.org_zone(t.organization_id))::date,
+				coalesce(t.assignee_id, '00000000-0000-0000-0000-000000000000'), t.priority, 1, case when t.completed then 1 else 0 end, 0
+			union all
+			select t.organization_id, (t.completed_at at time zone internal.org_zone(t.organization_id))::date,
+				coalesce(t.assignee_id, '00000000-0000-0000-0000-000000000000'), t.priority, 0, 0, 1 where t.completed)
+			x (organization_id, day, who, priority, total, completed, done)
+		where t.organization_id = :'org' and t.status <> 'Cancelled' group by 1, 2, 3, 4) x;
+vacuum analyze companies, contacts, deals, tasks, contact_companies, deal_sums;
