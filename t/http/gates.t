@@ -78,4 +78,17 @@ $t->sql("update deals set stage_entered_at = now() - interval '8 days' where id 
 Kontor::psql("update job.timers set next_at = now() where name = 'deal_clock'");
 ok(wait_for(30, sub { $t->sql("select count(*) from events where organization_id = :org and type = 'deal.stalled' and record_id = '$one'") eq '1' }),
 	'GAT-9 the worker tells of a deal that has stalled');
+
+# Idle ones go to somebody who is there; two and a half weeks without a change.
+my $absent = Kontor::psql("select internal.create_user('$t->{organization_id}', 'away-$$\@gates.example', null, 'Ab', 'Sent', 'AGENT')");
+$t->sql("update profiles set is_online = id = '$approver' where organization_id = :org");
+$t->sql("update deals set owner_id = '$absent', stage = 'new' where id in ('$one', '$two')");
+$t->sql("begin; alter table deals disable trigger touch; update deals set updated_at = now() - interval '17 days' where id = '$two';
+	alter table deals enable trigger touch; commit");
+$t->sql("update organizations set settings = settings || '{\"reassign_idle_deals\": true, \"reassign_after_days\": 7}' where id = :org");
+Kontor::psql("update job.timers set next_at = now() where name = 'deal_clock'");
+ok(wait_for(30, sub { $t->sql("select owner_id from deals where id = '$two'") eq $approver }), 'UCF-31 DEA-60 the worker finds what nobody has touched');
+is($t->sql("select owner_id from deals where id = '$one'"), $absent, 'UCF-31 and nothing else');
+$r = $t->proxy(GET => "deal_owner_history?reason=eq.Auto-reassigned&select=deal_id,owner_id,previous_owner_id");
+is_deeply($r->{json}, [{ deal_id => $two, owner_id => $approver, previous_owner_id => $absent }], 'UCF-31 DEA-63 what was reassigned can be read afterwards') or diag $r->{content};
 done_testing;

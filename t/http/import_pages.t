@@ -58,15 +58,15 @@ is($r->{status}, 303, 'CON-56 a CSV file is uploaded') or diag $r->{content};
 is($r->{headers}{location}, "/imports/$id", 'and its columns are asked for');
 ($r, my $form, my $page) = start($id, columns => { 'Shoe Size' => 'new:Shoe Size' }, tags => "batch $n", source => 'fair');
 is_deeply([map { $form->{"column.$_"} } 0 .. 6], ['first_name', 'last_name', 'emails', 'phones', 'company_name', 'tags', 'new:Shoe Size'],
-	'CON-56 UCF-51 LEA-35 columns are suggested by their names; the tenant adds a field of its own');
+	'CON-56 FACT-90 UCF-51 LEA-35 columns are suggested by their names; the tenant adds a field of its own');
 my @rows = $page =~ /<tbody>(.*)<\/tbody>/s ? (($page =~ /import-preview.*?<tbody>(.*?)<\/tbody>/s)[0] // '') =~ /<tr>/g : ();
 is(scalar @rows, 10, 'UCF-48 the first ten rows are shown');
-is($r->{status}, 303, 'CON-56 duplicates are configured and it starts') or diag $r->{content};
+is($r->{status}, 303, 'CON-56 FACT-90 duplicates are configured and it starts') or diag $r->{content};
 ok(done($id), 'it comes to its end');
 my $i = one($id);
 is_deeply([@$i{qw(state total imported updated skipped failed)}], ['done', 100, 100, 0, 0, 0], 'CON-57 100 valid rows: 100 and no error');
 $page = $b->get("/imports/$id")->{content};
-like($page, qr{data-count="imported">100<.*data-count="failed">0<}s, 'CON-57 UCF-49 and the page says so');
+like($page, qr{data-count="imported">100<.*data-count="failed">0<}s, 'CON-57 FACT-90 UCF-49 and the page says so');
 unlike($page, qr/hx-trigger="every/, 'which is not asked for any more');
 my $first = json_decode(psql("select to_jsonb(c) || jsonb_build_object('co', k.name) from contacts c join companies k on k.id = c.company_id
 	where c.emails @> '{p7.$n\@example.com}'"));
@@ -88,10 +88,10 @@ like($page, qr/as for the last file of this shape/, 'the mapping is remembered f
 is($form->{'column.6'}, 'cf.shoe_size', 'with the field that was made');
 done($id);
 $i = one($id);
-is_deeply([@$i{qw(total imported updated skipped failed)}], [4, 1, 1, 0, 2], 'LEA-36 CON-57 known by e-mail in any case: updated, no second one; two errors');
+is_deeply([@$i{qw(total imported updated skipped failed)}], [4, 1, 1, 0, 2], 'LEA-36 CON-57 FACT-90 known by e-mail in any case: updated, no second one; two errors');
 is(psql("select count(*) || max(first_name) from contacts where emails @> '{p7.$n\@example.com}'"), '1New', 'LEA-36 what the row says is written');
 $page = $b->get("/imports/$id")->{content};
-like($page, qr/not an address.*is not an e-mail address/s, 'COM-30 CON-57 per-row errors in words');
+like($page, qr/not an address.*is not an e-mail address/s, 'COM-30 CON-57 FACT-90 per-row errors in words');
 my $errors = $b->get("/imports/$id/errors.csv");
 like($errors->{headers}{'content-type'}, qr{^text/csv}, 'UCF-50 the rows with errors as a file');
 my @lines = split /\r\n/, $errors->{content};
@@ -133,8 +133,16 @@ is(one($twice)->{imported}, 1, 'and a second start changes nothing');
 ($r, $form, $page) = start($id);
 like($page, qr/export of HubSpot/, 'COM-28 an export of HubSpot is recognised');
 done($id);
-is_deeply([@{ one($id) }{qw(total imported updated failed)}], [3, 1, 1, 1], 'COM-25 COM-26 companies with validation and duplicates') or diag json_encode(one($id));
-is(psql("select domain || industry || city || annual_revenue from companies where name = 'Hub $n'"), "hub$n.exampleCOMPUTER_SOFTWAREPorto1200000", 'COM-28 columns are mapped by themselves');
+is_deeply([@{ one($id) }{qw(total imported updated failed)}], [3, 1, 1, 1], 'COM-25 COM-26 FACT-109 companies with validation and duplicates') or diag json_encode(one($id));
+is(psql("select domain || industry || city || annual_revenue from companies where name = 'Hub $n'"), "hub$n.exampleCOMPUTER_SOFTWAREPorto1200000", 'COM-28 FACT-109 columns are mapped by themselves');
+psql("insert into companies (organization_id, name) values ('$org', 'Before $n')");
+psql("insert into contacts (organization_id, first_name, company_id) select '$org', 'Before $n', id from companies where name = 'Before $n'");
+my $before = (upload('companies', 'again.csv', "Name,Website\nBEFORE $n,https://before$n.example\n"))[1];
+start($before);
+done($before);
+is_deeply([@{ one($before) }{qw(imported updated)}], [0, 1], 'UCF-55 a company of the same name is merged');
+is(psql("select k.website from contacts c join companies k on k.id = c.company_id where c.first_name = 'Before $n'"), "https://before$n.example",
+	'UCF-55 it is the one that contacts imported before are linked to');
 like($b->get("/imports/$id")->{content}, qr/A company needs a name/, 'COM-30 errors can be read afterwards');
 
 ($r, $id) = upload('contacts', 'hubspot.csv', "Record ID,First Name,Last Name,Email,Phone Number,Mobile Phone Number,Lead Status,Lifecycle Stage,Job Title\n"
@@ -142,7 +150,7 @@ like($b->get("/imports/$id")->{content}, qr/A company needs a name/, 'COM-30 err
 start($id);
 done($id);
 my $hu = json_decode(psql("select to_jsonb(c) from contacts c where emails @> '{hu.$n\@example.com}'"));
-is_deeply([sort @{ $hu->{tags} }], ['OPEN', 'lead'], 'CON-60 UCF-52 HubSpot: lead status and lifecycle stage are tags');
+is_deeply([sort @{ $hu->{tags} }], ['OPEN', 'lead'], 'CON-60 UCF-52 FACT-90 HubSpot: lead status and lifecycle stage are tags');
 is(scalar @{ $hu->{phones} }, 2, 'UCF-52 the mobile number is a further phone');
 is($hu->{custom_fields}{job_title}, 'CTO', 'UCF-52 the job title a field');
 
@@ -241,7 +249,7 @@ is(psql("select count(*) from contacts where emails @> '{p9.$n\@example.com}'"),
 
 ($r, $id) = upload('companies', 'thousand.csv', "Company name,Domain\n" . join '', map { "Thousand $n $_,t$_.$n.example\n" } 1 .. 1000);
 start($id);
-ok(done($id), 'COM-27 progress comes to its end');
+ok(done($id), 'COM-27 FACT-109 progress comes to its end');
 is_deeply([@{ one($id) }{qw(imported failed)}], [1000, 0], 'COM-29 a thousand companies in one run');
 $b->post("/imports/$id/undo");
 ($r, $id) = upload('contacts', 'stop.csv', $big);

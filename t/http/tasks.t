@@ -144,8 +144,8 @@ psql("insert into tasks (organization_id, title, description, due_date, priority
 	('$org', '$mark done', null, now() - interval '9 days', 'MEDIUM', 'Complete', '$me', '{t$mark}')");
 my $list = page("/tasks?view=list&tag=t$mark");
 is(titles($list), 'overdue Follow up with John|today|upcoming|none|done', 'TSK-15 in groups, by due date, without one last, what is done behind');
-is(join('|', map { s/<[^>]+>//gr =~ s/^\s+|\s+$//gr } $list =~ m{<section class="task-group[^"]*">\s*<h2>(.*?)</h2>}gs), 'Overdue|Today|Upcoming|No due date|Completed', 'TSK-15 the five groups');
-like($list, qr{task-group is-late">\s*<h2>.*?Overdue}s, 'TSK-16 Overdue has a red indicator');
+is(join('|', map { s/<[^>]+>//gr =~ s/^\s+|\s+$//gr } $list =~ m{<section class="task-group[^"]*">\s*<h2>(.*?)</h2>}gs), 'Overdue|Today|Upcoming|No due date|Completed', 'TSK-15 FACT-135 the five groups');
+like($list, qr{task-group is-late">\s*<h2>.*?Overdue}s, 'TSK-16 FACT-135 Overdue has a red indicator');
 like($list, qr/task-due today[^>]*>Today/, 'TSK-20 what is due today says so');
 like($list, qr/Days late: 2/, 'UC-TASK-006 how many days it is late');
 like($list, qr/class="chip"><span>Tag: <b[^>]*>t\Q$mark\E/, 'TSK-32 the page shows which filters are set');
@@ -157,7 +157,7 @@ my %want = ('status=pending' => 'overdue Follow up with John|today|upcoming|none
 	'q=special' => 'upcoming', 'q=nothing-like-it' => '', 'assignee=me&priority=HIGH' => 'overdue Follow up with John',
 	'group=priority' => 'overdue Follow up with John|today|none|done|upcoming', 'group=status' => 'today|overdue Follow up with John|upcoming|none|done',
 	'group=assignee' => 'overdue Follow up with John|none|done|today|upcoming', 'group=due' => 'overdue Follow up with John|today|upcoming|none|done');
-my %rows = (status => 'TSK-28', priority => 'TSK-29 UC-TASK-003', assignee => 'TSK-30 TSK-38', q => 'TSK-31', group => 'TSK-19');
+my %rows = (status => 'TSK-28 FACT-137', priority => 'TSK-29 FACT-137 UC-TASK-003', assignee => 'TSK-30 TSK-38 FACT-137', q => 'TSK-31 FACT-137', group => 'TSK-19 FACT-135');
 for (sort keys %want) {
 	my ($name) = /^(\w+)/;
 	is(titles(page("/tasks?view=list&tag=t$mark&$_")), $want{$_}, "$rows{$name} tasks by $_" . (/&/ ? ', TSK-32 combined' : ''));

@@ -90,7 +90,7 @@ async function merging(page, id) {
 	await page.check(`input[name="primary"][value="${id}"]`);
 	await page.check(`input[name="choice.city"][value="${twin}"]`);
 	await Promise.all([page.waitForURL(new RegExp(id)), page.click('.merge .btn-primary')]);
-	t.is(t.sql('select name, city from companies where id = $1', id), `Firm ${stamp}\tKiel`, 'COM-32 the primary stays, with the chosen value');
+	t.is(t.sql('select name, city from companies where id = $1', id), `Firm ${stamp}\tKiel`, 'COM-32 FACT-109 the primary stays, with the chosen value');
 	t.is(t.sql("select (select count(*) from contacts where company_id = $1 and first_name = $2), (select count(*) from deals where company_id = $1 and title = $3)", id, `Twin${stamp}`, `Twin deal ${stamp}`), '1\t1', 'COM-33 contacts and deals moved to it');
 	await Promise.all([page.waitForURL(new RegExp(twin)), page.click('#merged .btn')]);
 	t.is(t.sql('select company_id = $2 from deals where title = $1', `Twin deal ${stamp}`, twin), 't', 'COM-33 and back, when it is taken out again');

@@ -213,7 +213,7 @@ async function duplicates(page, id) {
 	t.sql("insert into contact_handles (organization_id, contact_id, kind, value) values ($1, $2, 'telegram', $3)", org(), other, `tg${stamp}`);
 	await page.goto('/contacts/duplicates');
 	const group = page.locator('.duplicate', { hasText: `vera${stamp}@new.example` });
-	t.like(await group.textContent(), /same phone/, 'CON-62 duplicates are found by themselves, with the reason');
+	t.like(await group.textContent(), /same phone/, 'CON-62 FACT-92 duplicates are found by themselves, with the reason');
 	await Promise.all([page.waitForURL(/merge/), group.locator('.btn-primary').click()]);
 	await page.check(`input[name="primary"][value="${id}"]`);
 	await page.check(`input[name="choice.title"][value="${other}"]`);
@@ -222,7 +222,7 @@ async function duplicates(page, id) {
 	await t.axe(page, 'merge');
 	await t.shots(page, 'people-merge', { full: true });
 	await Promise.all([page.waitForURL(new RegExp(id)), page.click('.merge .btn-primary')]);
-	t.is(t.sql('select last_name, title, status, cardinality(emails) from contacts where id = $1', id), 'Lind\tCEO\tProspect\t2', 'CON-63 the primary has the chosen values');
+	t.is(t.sql('select last_name, title, status, cardinality(emails) from contacts where id = $1', id), 'Lind\tCEO\tProspect\t2', 'CON-63 FACT-92 the primary has the chosen values');
 	t.is(t.sql("select count(*) from contacts where id = $1", other), '0', 'CON-64 the duplicate is gone');
 	t.is(t.sql("select (select count(*) from notes where contact_id = $1 and content like 'From the other%'), (select count(*) from contact_handles where contact_id = $1 and value = $2)", id, `tg${stamp}`), '1\t1', 'CON-64 its notes and handles are the primary\'s');
 	await Promise.all([page.waitForURL(new RegExp(other)), page.click('#merged .btn')]);
@@ -245,7 +245,7 @@ async function tags(page, id) {
 	await page.check(`input[value="bb${stamp}"]`);
 	await page.fill('#tag-to', `cc${stamp}`);
 	await Promise.all([page.waitForNavigation(), page.click('[value="rename"]')]);
-	t.ok(await until(() => t.sql("select array_to_string(tags, ',') from contacts where id = $1", id) === `cc${stamp}`), 'CON-46 two tags become one, on every record');
+	t.ok(await until(() => t.sql("select array_to_string(tags, ',') from contacts where id = $1", id) === `cc${stamp}`), 'CON-46 FACT-93 two tags become one, on every record');
 	t.ok(await until(() => t.sql("select array_to_string(tags, ',') from companies where name = $1", `Lumen ${stamp}`) === `cc${stamp}`), 'COM-34 on companies as well');
 	await page.goto(`/settings/tags?q=${stamp}`);
 	t.is(await page.locator('tbody tr').count(), 1, 'the old names are gone');
@@ -257,9 +257,9 @@ async function tags(page, id) {
 	await page.evaluate(() => document.querySelector('form[data-guard]').dispatchEvent(new Event('submit')));
 	await page.goto('/settings/tags');
 	await Promise.all([page.waitForNavigation(), page.click('section[aria-labelledby="country-title"] button')]);
-	t.ok(await page.isVisible('.tag-job'), 'CON-50 tagging by country shows its progress');
-	t.ok(await until(() => t.sql("select 'Germany' = any (tags) from contacts where id = $1", id) === 't'), 'CON-49 each contact is tagged with the country of its number');
-	t.ok(await until(() => t.sql("select count(*) > 0 from notifications where kind = 'job.country_tags' and created_at > now() - interval '1 minute'") === 't'), 'CON-50 whoever asked is notified when it is done');
+	t.ok(await page.isVisible('.tag-job'), 'CON-50 FACT-94 tagging by country shows its progress');
+	t.ok(await until(() => t.sql("select 'Germany' = any (tags) from contacts where id = $1", id) === 't'), 'CON-49 FACT-94 each contact is tagged with the country of its number');
+	t.ok(await until(() => t.sql("select count(*) > 0 from notifications where kind = 'job.country_tags' and created_at > now() - interval '1 minute'") === 't'), 'CON-50 FACT-94 whoever asked is notified when it is done');
 }
 
 async function privacy(page, other) {

@@ -226,6 +226,13 @@ select is(pg_temp.can('AGENT', pg_temp.only(''), format('select from events wher
 select is(pg_temp.can('AGENT', pg_temp.only(''), format('select from quotes where title = %L', 'COLLEAGUE')), 'no', 'nor is a quote of theirs');
 select is(pg_temp.can('AGENT', pg_temp.only(''), $$with d as (insert into deals (title) values ('mine') returning owner_id) select from d where owner_id = auth.uid()$$),
 	'yes', 'AUTH-79 who sees only his own makes his own');
+select is(pg_temp.can('AGENT', pg_temp.only(''), format('with d as (update deals set stage = ''qualified'' where title = %L returning id) select from d', who)), answer,
+	format('DEA-22 who sees only his own deals moves %s', what)) from (values ('AGENT', 'yes', 'his own'), ('COLLEAGUE', 'no', 'nobody else''s')) x (who, answer, what);
+select is(pg_temp.can('AGENT', pg_temp.only(''), format('select from deals where title = %L', who)), answer,
+	format('DEA-22 and sees %s', what)) from (values ('AGENT', 'yes', 'his own'), ('COLLEAGUE', 'no', 'nobody else''s')) x (who, answer, what);
+select is(pg_temp.can('AGENT', pg_temp.only(''), format('select from deal_owner_history where deal_id = %L',
+	(select d.id from deals d where d.organization_id = :'org' and d.title = who))), answer, format('DEA-58 the owners of %s deals', what))
+	from (values ('AGENT', 'yes', 'his own'), ('COLLEAGUE', 'no', 'nobody else''s')) x (who, answer, what);
 select is(pg_temp.can('AGENT', pg_temp.only(''), format('insert into deals (title, owner_id) values (''x'', %L)', pg_temp.u('COLLEAGUE'))),
 	'no', 'AUTH-79 and none for somebody else');
 
