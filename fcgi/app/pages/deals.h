@@ -30,6 +30,8 @@ bool deals_bounds_clash(struct http_request *rq);
 void deals_stage_filter(struct query *q, struct http_request *rq);
 /* The filters as "name=value&..." for links and for asking again. */
 struct sv deals_filter_query(struct http_request *rq);
+/* Whether anything but the pipeline narrows the board. */
+bool deals_filtered(struct http_request *rq);
 /* The same for the list of deals, whose addresses are those of records.h; and
  * back: a query of the list as one of the board, which leaves out what the board
  * cannot filter by. False: there is nothing to translate. */

@@ -16,15 +16,48 @@
 
 /* Sums by stage and currency, by stage, and of all. Deals without a contact are
  * not on the board (DEA-83); what is closed has no weight (DEA-69). */
-static void add_totals(struct query *q, struct http_request *rq)
+/* Of the deals that fit, one by one. */
+static void add_counted(struct query *q, struct http_request *rq)
 {
 	query_add(q,
-		  ", totals as materialized (select t.stage, t.currency, count(*) as n, sum(t.value) as amount,"
+		  "select t.stage, t.currency, count(*) as n, sum(t.value) as amount,"
 		  " sum(t.value * t.probability) / 100 as weighted"
 		  " from deals t where t.pipeline_id = (select pipe.id from pipe) and t.contact_id is not null");
 	deals_filter(q, rq);
+	query_add(q, " group by t.stage, t.currency");
+}
+
+/* The whole pipeline for who sees all deals: from the sums that are kept, less
+ * the deals without a contact. Others count theirs. */
+static void add_kept(struct query *q)
+{
 	query_add(q,
-		  " group by t.stage, t.currency),"
+		  "select k.stage, k.currency, sum(k.n)::bigint as n, sum(k.amount) as amount,"
+		  " sum(k.weighted) as weighted from ("
+		  "	select g.stage, g.currency, g.deals as n, g.value as amount, g.weighted"
+		  "	from stage_totals((select pipe.id from pipe)) g"
+		  "	where (select auth.sees_all('deals'))"
+		  "	union all"
+		  "	select t.stage, t.currency, -1, -t.value, -t.value * coalesce(t.probability, 0) / 100"
+		  "	from deals t where t.pipeline_id = (select pipe.id from pipe)"
+		  "		and t.contact_id is null and (select auth.sees_all('deals'))"
+		  "	union all"
+		  "	select t.stage, t.currency, count(*), sum(t.value), sum(t.value * t.probability) / 100"
+		  "	from deals t where t.pipeline_id = (select pipe.id from pipe)"
+		  "		and t.contact_id is not null and not (select auth.sees_all('deals'))"
+		  "	group by 1, 2"
+		  ") k group by 1, 2 having sum(k.n) > 0");
+}
+
+static void add_totals(struct query *q, struct http_request *rq)
+{
+	query_add(q, ", totals as materialized (");
+	if (deals_filtered(rq))
+		add_counted(q, rq);
+	else
+		add_kept(q);
+	query_add(q,
+		  "),"
 		  " sums as (select t.stage, sum(t.n)::bigint as n,"
 		  "	internal.sum_shown(jsonb_object_agg(t.currency, t.amount)) as amount,"
 		  "	internal.sum_shown(jsonb_object_agg(t.currency, coalesce(t.weighted, 0))) as weighted"

@@ -220,6 +220,14 @@ struct sv deals_filter_query(struct http_request *rq)
 	return query_without(rq, SIZE_MAX);
 }
 
+bool deals_filtered(struct http_request *rq)
+{
+	for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++)
+		if (parameters[i].label && http_query(rq, parameters[i].name).n)
+			return true;
+	return false;
+}
+
 /* ---- the list's addresses ----------------------------------------------------------- */
 
 static const char *day_field(struct http_request *rq)
