@@ -111,6 +111,17 @@ create function internal.custom_day(word text) returns date
 language sql immutable parallel safe
 as $$ select case when word ~ '^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$' then word::date end $$;
 
+-- The numbers that somebody means who types a whole one, in the form in which
+-- they are stored: +49 151 .., 0049 (151) .. (CON-25). None for anything else.
+create function internal.phones_meant(term text) returns text[]
+language sql immutable parallel safe
+as $$
+	select case when term ~ '^\s*[+(0-9][0-9 ().\-/]*$' and length(digits) between 8 and 17
+		then array['+' || case when digits like '00%' then substr(digits, 3) else digits end] else '{}' end
+	from (select regexp_replace(term, '[^0-9]', '', 'g') as digits) x
+$$;
+grant execute on function internal.phones_meant(text) to authenticated, service_role;
+
 -- A filter as a condition: c is {"key": .., "op": .., "v": [texts]}.
 create function internal.record_condition(of_kind text, c jsonb) returns text
 language plpgsql stable

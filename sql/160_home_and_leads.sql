@@ -22,6 +22,11 @@ declare
 begin
 	case kind
 	when 'contact' then
+		ids := array(select c.id from public.contacts c where c.organization_id = org
+			and c.phones && internal.phones_meant(term) limit most);
+		if cardinality(ids) > 0 then
+			return ids;
+		end if;
 		ids := array(select r.id from (select c.id, c.search_text from public.contacts c where c.organization_id = org
 				order by c.id desc limit newest) r where r.search_text like any (patterns) limit most);
 		if cardinality(ids) < most and short then

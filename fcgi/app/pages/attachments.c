@@ -157,6 +157,7 @@ enum status attachment_delete(struct http_request *rq, struct http_response *rs,
 		return e->status;
 	b = web_batch(rq);
 	db_add(b, "select auth.enter($1)", DB_C(kind->area));
+	must_exist(b, kind->table, id);
 	db_add(b, "delete from record_files where id = $1::uuid", DB_S(link));
 	return answer(rq, rs, b, kind, id, e);
 }

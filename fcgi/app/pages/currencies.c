@@ -67,6 +67,7 @@ enum status currency_delete(struct http_request *rq, struct http_response *rs, s
 	if (path_id(rq, "rate", &id, e))
 		return e->status;
 	db_add(b, ADMINS);
+	must_exist(b, "exchange_rates", id);
 	db_add(b, "delete from exchange_rates where id = $1::uuid", DB_S(id));
 	return db_run(b, e) ? e->status : http_redirect(rs, SV(HERE "?done=deleted"));
 }

@@ -222,6 +222,7 @@ enum status import_encoding(struct http_request *rq, struct http_response *rs, s
 
 	if (path_id(rq, "import", &id, e))
 		return e->status;
+	must_exist(b, "imports", id);
 	row = db_add(b, "select organization_id, file_sha256 from imports where id = $1::uuid and state = 'draft'"
 			" and encoding is not null", DB_S(id));
 	if (db_run(b, e))

@@ -164,6 +164,7 @@ enum status task_step_set(struct http_request *rq, struct http_response *rs, str
 
 	if (path_part(rq, &id, &part, e))
 		return e->status;
+	must_exist(b, "tasks", id);
 	if (http_form(rq, "remove").n)
 		db_add(b, "delete from task_checklist_items where task_id = $1::uuid and id = $2::uuid",
 		       DB_S(id), DB_S(part));
@@ -197,6 +198,7 @@ enum status task_dependency_remove(struct http_request *rq, struct http_response
 
 	if (path_part(rq, &id, &part, e))
 		return e->status;
+	must_exist(b, "tasks", id);
 	db_add(b, "delete from task_dependencies where id = $2::uuid and $1::uuid in (task_id, blocked_by_id)",
 	       DB_S(id), DB_S(part));
 	return back(rq, rs, b, id, e);
