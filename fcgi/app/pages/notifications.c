@@ -100,7 +100,6 @@ enum status notification_open(struct http_request *rq, struct http_response *rs,
 
 	if (path_id(rq, "notification", &id, e))
 		return e->status;
-	must_exist(b, "notifications", id);
 	db_add(b, READ " and id = $1", DB_S(id));
 	to = db_add(b, "select k.path || n.record_id as href from notifications n"
 		       " left join " PLACES " k on k.kind = n.record_type"
@@ -133,6 +132,7 @@ enum status notification_read(struct http_request *rq, struct http_response *rs,
 
 	if (path_id(rq, "notification", &id, e))
 		return e->status;
+	must_exist(b, "notifications", id);
 	db_add(b, READ " and id = $1", DB_S(id));
 	return answer(rq, rs, b, e);
 }
