@@ -7,7 +7,6 @@
 
 drop function internal.timeline(text, uuid, timestamptz, integer);
 drop function internal.timeline_changes(jsonb, jsonb);
-drop function internal.timeline_label(text);
 
 create or replace function internal.timeline_value(name text, value jsonb, data jsonb) returns text
 language sql stable
