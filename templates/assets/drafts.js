@@ -44,18 +44,22 @@ function fill(form, draft) {
 	}
 }
 
-// Everything that was sent and did not come back was saved.
+// Everything that was sent and did not come back was saved; so was what comes
+// back to a page that says so (?done=saved).
 for (const name of Object.keys(sessionStorage).filter((k) => k.startsWith('draft:'))) {
 	const draft = read(name);
 	if (draft?.state === 'sent' && name !== `draft:${location.pathname}`)
 		sessionStorage[name] = JSON.stringify({ ...draft, state: 'done' });
 }
 
+const arrival = performance.getEntriesByType('navigation')[0];
+const saved = /[?&]done=/.test(arrival?.name ?? '');
+
 for (const form of document.querySelectorAll('form[data-guard]')) {
 	const draft = read(key(form));
-	const back = performance.getEntriesByType('navigation')[0]?.type === 'back_forward';
+	const back = arrival?.type === 'back_forward';
 	const answered = form.querySelector('.alert-danger, .clash, [aria-invalid="true"]');
-	if (draft && !answered && (draft.state !== 'done' || back)) {
+	if (draft && !(saved && draft.state === 'sent') && !answered && (draft.state !== 'done' || back)) {
 		setTimeout(() => fill(form, draft)); // once the buttons of the form work
 		if (draft.state !== 'done' && document.getElementById('toasts')) toast(text('draft'));
 	} else if (draft) {
