@@ -283,6 +283,7 @@ async function forms(page) {
 	t.ok(await visitor.isVisible('h1:text("Start your trial")') && await visitor.isVisible('label:has-text("Mobile")'), 'LEA-2 the form has its own page');
 	await t.axe(visitor, 'a web form');
 	await t.shots(visitor, 'web-form');
+	await visitor.waitForTimeout(2100); // people need longer than two seconds
 	await visitor.click('button.btn-primary');
 	await visitor.waitForSelector('[aria-invalid="true"]');
 	t.ok(await visitor.locator('.field-error').count() >= 1, 'what is missing is told beside its field');

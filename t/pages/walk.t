@@ -32,6 +32,7 @@ t.run(async () => {
 		pipelines: '/pipelines', pipeline: `/pipelines/${pipeline}`, imports: '/imports', 'import-new': '/imports/new',
 	}).filter(([name]) => !only || only.split(',').includes(name));
 
+	try {
 	for (const language of ['en', 'ar']) {
 		t.sql('update profiles set language = $1 where id = $2', language, anna);
 		for (const phone of [false, true]) {
@@ -43,8 +44,9 @@ t.run(async () => {
 				if (!t.ok(answer.status() === 200, `${where}: is there`)) continue;
 				t.is(await page.evaluate(() => `${document.documentElement.lang} ${document.documentElement.dir}`), language === 'ar' ? 'ar rtl' : 'en ltr', `FACT-3 ${where}: language and direction`);
 				await t.fits(page, `FACT-2 ${where}`);
-				await t.axe(page, `FACT-4 ${where}`);
-				await t.shots(page, `walk-${name}-${language}${phone ? '-phone' : ''}`);
+				// Each page in each shape and each language, not in all pairs of them.
+				if (phone === (language === 'ar')) await t.axe(page, `FACT-4 ${where}`);
+				if (process.env.KONTOR_SCREENSHOTS) await t.shots(page, `walk-${name}-${language}${phone ? '-phone' : ''}`);
 				if (phone && language === 'en') {
 					await page.setViewportSize({ width: 320, height: 640 });
 					await t.fits(page, `FACT-2 ${name} at 320 pixels`);
@@ -54,7 +56,9 @@ t.run(async () => {
 			await page.context().close();
 		}
 	}
-	t.sql("update profiles set language = 'en' where id = $1", anna);
+	} finally {
+		t.sql("update profiles set language = 'en' where id = $1", anna);
+	}
 	t.sql('delete from notifications where record_id = $1', task);
 	t.sql('delete from tasks where id = $1', task);
 	t.sql('delete from leads where id = $1', lead);
