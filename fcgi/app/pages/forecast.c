@@ -125,10 +125,11 @@ static const char owners_sql[] = PERIOD
 	" from asked, o left join profiles p on p.organization_id = auth.org() and p.id = o.owner_id"
 	" order by o.won + o.weighted desc, 2 limit 200";
 
+/* Without a first month, of the last quarter: all that was ever lost is many rows. */
 static const char reasons_sql[] = PERIOD
 	" select nullif(r.reason, '') as reason, r.deals, trim_scale(r.share) as share,"
 	" round(300.0 * r.deals / max(r.deals) over ()) as width"
-	" from asked, lateral discard_report($3::date, ($4::date + interval '1 month' - interval '1 day')::date, pipeline, owner) r limit 50";
+	" from asked, lateral discard_report(coalesce($3::date, current_date - 90), ($4::date + interval '1 month' - interval '1 day')::date, pipeline, owner) r limit 50";
 
 static int add(struct db_batch *b, const char *sql, const struct asked *a)
 {
