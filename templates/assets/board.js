@@ -269,6 +269,13 @@ function setUpBoard() {
 			delayOnTouchOnly: true,
 			touchStartThreshold: 5,
 			scrollSensitivity: 60,
+			// From the touch on: a card that is exchanged under the finger is lost to it.
+			onChoose: () => { dragging = true; },
+			onUnchoose: () => {
+				if (board()?.classList.contains('dragging')) return; // onEnd follows
+				dragging = false;
+				released();
+			},
 			onStart: ({ item }) => { dragging = true; next = item.nextElementSibling; board().classList.add('dragging'); },
 			onEnd: ({ item, from, to }) => {
 				dragging = false;
