@@ -4,11 +4,13 @@
 #	t/**/*.t	Perl, Node or shell, as the first line says
 #	t/sql/*.sql	pgTAP
 #
-# The files of one run share an instance with the demo data, started here and
-# stopped at the end whatever happens; $KONTOR_JSON names its kontor.json. A
-# test that stops programs or changes settings starts its own (t/lib/Kontor.pm).
+# Two lanes run side by side, one file at a time in each: the tests of pages,
+# which the browser makes slow, and all others. The files of a lane share an
+# instance with the demo data, started here and stopped at the end whatever
+# happens; $KONTOR_JSON names its kontor.json. A test that stops programs or
+# changes settings starts its own (t/lib/Kontor.pm).
 
-TEST_HOME=
+TEST_HOMES=()
 TEST_PROVE=
 
 cmd_test() {
@@ -24,18 +26,21 @@ cmd_test() {
 	done
 	test_prepare
 	test_traps
+	unset KONTOR_JSON KONTOR_JSON_PAGES
 	[ ${#files[@]} -gt 0 ] || mapfile -t files < <(test_files)
 	for file in "${files[@]}"; do
 		case $file in
 		t/unit/*) ;;
-		*) test_shared_start; break ;;
+		t/pages/*) [ -n "${KONTOR_JSON_PAGES:-}" ] || test_shared_start KONTOR_JSON_PAGES ;;
+		*) [ -n "${KONTOR_JSON:-}" ] || test_shared_start KONTOR_JSON ;;
 		esac
 	done
 	cd "$TREE" || exit 1
 	# In the background, so that a signal reaches us at once; in a session of
 	# its own, so that the whole of it can be ended.
 	# shellcheck disable=SC2086
-	setsid prove $verbose -j "${KONTOR_TEST_JOBS:-1}" -e t/lib/run "${files[@]}" </dev/null &
+	setsid prove --timer --failures $verbose -j "${KONTOR_TEST_JOBS:-2}" -e t/lib/run \
+		--rules 'seq=t/pages/*' --rules 'seq=**' "${files[@]}" </dev/null &
 	TEST_PROVE=$!
 	wait "$TEST_PROVE" || rc=$?
 	TEST_PROVE=
@@ -108,35 +113,38 @@ test_traps() {
 	trap 'exit 143' TERM
 }
 
+# test_shared_start VARIABLE: an instance, and where its kontor.json lies.
 test_shared_start() {
-	local port
-	[ -z "$TEST_HOME" ] || return 0
-	TEST_HOME=$(mktemp -d /tmp/kontor-test.XXXXXX)
+	local home port
+	home=$(mktemp -d /tmp/kontor-test.XXXXXX)
+	TEST_HOMES+=("$home")
 	port=$(free_port)
-	KONTOR_HOME=$TEST_HOME KONTOR_PORT=$port KONTOR_BUILT=1 "$self" up --demo >"$TEST_HOME/up.log" 2>&1 || {
-		cat "$TEST_HOME/up.log" >&2
+	KONTOR_HOME=$home KONTOR_PORT=$port KONTOR_BUILT=1 "$self" up --demo >"$home/up.log" 2>&1 || {
+		cat "$home/up.log" >&2
 		die "the instance for the tests does not start" "the lines above say why"
 	}
-	export KONTOR_JSON=$TEST_HOME/kontor.json
-	test_pgtap
+	export "$1=$home/kontor.json"
+	test_pgtap "$home"
 }
 
 test_shared_stop() {
+	local home
 	trap - EXIT
 	if [ -n "$TEST_PROVE" ]; then
 		kill -TERM -- "-$TEST_PROVE" 2>/dev/null || true
 		wait "$TEST_PROVE" || true
 	fi
-	[ -n "$TEST_HOME" ] || return 0
-	KONTOR_HOME=$TEST_HOME "$self" down >/dev/null ||
-		warn "the instance in $TEST_HOME did not stop"
-	[ -n "${KONTOR_KEEP:-}" ] || rm -rf "$(readlink -f "$TEST_HOME")" "$TEST_HOME"
+	for home in "${TEST_HOMES[@]}"; do
+		KONTOR_HOME=$home "$self" down >/dev/null ||
+			warn "the instance in $home did not stop"
+		[ -n "${KONTOR_KEEP:-}" ] || rm -rf "$(readlink -f "$home")" "$home"
+	done
 }
 
 # In a schema of its own, away from the API's tables.
 test_pgtap() {
 	(
-		KONTOR_HOME=$TEST_HOME
+		KONTOR_HOME=$1
 		instance_need
 		superuser -d kontor <<-'END'
 			create schema if not exists tap;
@@ -148,8 +156,10 @@ test_pgtap() {
 }
 
 test_keep_logs() {
-	local to=$TREE/var/test-logs
-	[ -n "$TEST_HOME" ] || return 0
-	mkdir -p "$to"
-	cp -R "$TEST_HOME/log/." "$to/" && warn "logs of the instance: $to"
+	local home to
+	for home in "${TEST_HOMES[@]}"; do
+		to=$TREE/var/test-logs/${home##*.}
+		mkdir -p "$to"
+		cp -R "$home/log/." "$to/" && warn "logs of an instance: $to"
+	done
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 #include <stdlib.h>
 
@@ -54,7 +55,7 @@ static void fill(struct accounts *acc, const struct db_batch *b, int rows)
 				  LOG_S("channel", one->id), LOG_C("type", acc->channel->type));
 		acc->sealed |= one->sealed;
 		k->account = one;
-		k->key = acc->key(acc->arena, one);
+		k->key = acc->channel->key ? acc->channel->key(acc->arena, one) : one->external_id;
 		acc->n_keys += k->key.n > 0;
 	}
 	qsort(acc->keys, acc->n_keys, sizeof(*acc->keys), by_key);
@@ -69,7 +70,6 @@ static void free_arena(void *arena)
 static enum status reread(struct accounts *acc, struct http_request *rq, struct err *e)
 {
 	struct accounts fresh = { .channel = acc->channel,
-				  .key = acc->key,
 				  .arena = arena_new(),
 				  .read_at = clock_mono_us() };
 	struct db_batch *b = db_batch(web_of(rq)->db, fresh.arena);
@@ -87,17 +87,39 @@ static enum status reread(struct accounts *acc, struct http_request *rq, struct 
 		return e->status;
 	}
 	fill(&fresh, b, rows);
-	arena_cleanup(rq->arena, free_arena, acc->arena);
+	if (acc->arena)
+		arena_cleanup(rq->arena, free_arena, acc->arena);
 	*acc = fresh;
 	return ST_OK;
 }
 
-enum status accounts_fresh(struct accounts *acc, struct http_request *rq, struct err *e)
+/* As many as there are channels: one for each. */
+static struct accounts *all;
+
+static struct accounts *slot_of(const struct channel *c)
 {
+	size_t n = 0;
+
+	while (channels[n])
+		n++;
+	if (!all)
+		all = mem_alloc(n * sizeof(*all));
+	for (size_t i = 0; i < n; i++)
+		if (channels[i] == c) {
+			all[i].channel = c;
+			return &all[i];
+		}
+	return NULL;
+}
+
+struct accounts *accounts_of(const struct channel *c, struct http_request *rq, struct err *e)
+{
+	struct accounts *acc = slot_of(c);
+
 	hear(web_of(rq)->db, rq->arena);
 	if (acc->arena && acc->read_at > changed_at && clock_mono_us() - acc->read_at < MAX_AGE_US)
-		return ST_OK;
-	return reread(acc, rq, e);
+		return acc;
+	return reread(acc, rq, e) ? NULL : acc;
 }
 
 static const struct channel_account *find(const struct accounts *acc, struct sv key)
@@ -118,4 +140,18 @@ const struct channel_account *accounts_find(struct accounts *acc, struct sv key,
 	if (found || clock_mono_us() - acc->read_at < MISS_AGE_US)
 		return found;
 	return reread(acc, rq, &e) ? NULL : find(acc, key);
+}
+
+const struct channel_account *accounts_in(const struct accounts *acc, struct sv group)
+{
+	const struct channel_account *found = NULL;
+
+	for (size_t i = 0; group.n && i < acc->n; i++) {
+		if (!sv_eq(acc->v[i].waba_id, group))
+			continue;
+		if (found)
+			return NULL;
+		found = &acc->v[i];
+	}
+	return found;
 }

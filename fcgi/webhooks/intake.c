@@ -73,9 +73,3 @@ enum status intake_refuse(struct http_request *rq, const struct accounts *of,
 	return err_set(e, rq->arena, ST_UNAUTHENTICATED, "%s is missing or wrong",
 		       of->channel->signature_header);
 }
-
-void intake_answer(struct http_response *rs, struct sv json)
-{
-	http_content_type(rs, "application/json");
-	buf_add(&rs->body, json);
-}

@@ -14,17 +14,16 @@
 #include "channel/channel.h"
 #include "web/web.h"
 
-http_handler intake_telegram, intake_whatsapp_cloud, intake_whatsapp_handshake;
+/* POST and GET /functions/v1/<hook> of every channel that has one. */
+http_handler intake_call, intake_handshake;
 
 /* ---- accounts, kept in memory ----------------------------------------- */
 
-/* Active accounts of one type, with their secrets open, ordered by a key.
- * Read again when the database tells of a change, and every 30 s in case
- * it cannot (PgBouncer). */
+/* Active accounts of one type, with their secrets open, ordered by the key
+ * that calls name them by. Read again when the database tells of a change,
+ * and every 30 s in case it cannot (PgBouncer). */
 struct accounts {
 	const struct channel *channel;
-	/* What a call names its account by; empty: cannot be found so. */
-	struct sv (*key)(struct arena *a, const struct channel_account *acc);
 	struct arena *arena; /* of what follows; NULL: not read yet */
 	struct channel_account *v;
 	size_t n;
@@ -37,12 +36,14 @@ struct accounts {
 	bool sealed;     /* a secret of some account could not be opened */
 };
 
-/* Make sure that they are fresh. ST_UNAVAILABLE when they cannot be read. */
-enum status accounts_fresh(struct accounts *acc, struct http_request *rq, struct err *e);
+/* Those of a channel, fresh. NULL with *e filled when they cannot be read. */
+struct accounts *accounts_of(const struct channel *c, struct http_request *rq, struct err *e);
 /* NULL when there is none. A miss reads the accounts again, at most once a
  * second, for one that was connected just now. */
 const struct channel_account *accounts_find(struct accounts *acc, struct sv key,
 					    struct http_request *rq);
+/* The only account of that group; NULL: none or several. */
+const struct channel_account *accounts_in(const struct accounts *acc, struct sv group);
 
 /* ---- storing and refusing ----------------------------------------------- */
 
@@ -56,6 +57,5 @@ enum status intake_refuse(struct http_request *rq, const struct accounts *of,
 			  const struct channel_account *acc, struct err *e);
 /* Count something of no account: "unmatched". */
 void intake_count(struct http_request *rq, const struct channel *c, const char *what);
-void intake_answer(struct http_response *rs, struct sv json);
 
 #endif

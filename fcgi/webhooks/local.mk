@@ -1,7 +1,6 @@
 pkglibexec_PROGRAMS += fcgi/webhooks/kontor-webhooks
 fcgi_webhooks_kontor_webhooks_SOURCES = \
 	fcgi/webhooks/accounts.c \
+	fcgi/webhooks/call.c \
 	fcgi/webhooks/intake.c fcgi/webhooks/intake.h \
-	fcgi/webhooks/main.c \
-	fcgi/webhooks/telegram.c \
-	fcgi/webhooks/whatsapp_cloud.c
+	fcgi/webhooks/main.c

@@ -78,6 +78,33 @@ struct sv channel_secret(const struct channel_account *acc, const char *name)
 	return SV_NONE;
 }
 
+/* ---- shares ------------------------------------------------------------- */
+
+struct channel_share *channel_share_of(struct arena *a, struct channel_shares *shares,
+				       struct sv key, struct sv group)
+{
+	struct channel_share *s;
+
+	for (size_t i = 0; i < shares->n; i++) {
+		s = &shares->v[i];
+		if (sv_eq(s->key, key) && (key.n || sv_eq(s->group, group)))
+			return s;
+	}
+	if (shares->n == shares->size) {
+		size_t size = shares->size ? 2 * shares->size : 4;
+		struct channel_share *v = ARENA_ARRAY(a, size, struct channel_share);
+
+		for (size_t i = 0; i < shares->n; i++)
+			v[i] = shares->v[i];
+		shares->v = v;
+		shares->size = size;
+	}
+	s = &shares->v[shares->n++];
+	s->key = key;
+	s->group = group;
+	return s;
+}
+
 /* ---- text -------------------------------------------------------------- */
 
 struct sv channel_clip(struct sv s, size_t max)

@@ -112,6 +112,32 @@ void channel_account_open(struct channel_account *out, struct arena *a, const st
 /* SV_NONE when the account has none of that name. */
 struct sv channel_secret(const struct channel_account *acc, const char *name);
 
+/* ---- calls of a provider: whose are they? ---------------------------- */
+
+/* A call as it came in, before anybody is believed. */
+struct channel_call {
+	struct arena *arena;
+	struct sv url;       /* as the provider addressed it, with the query */
+	struct sv body;      /* raw */
+	struct sv signature; /* the channel's signature header; empty: none */
+	struct sv (*header)(const struct channel_call *call, const char *name);
+	struct sv (*query)(const struct channel_call *call, const char *name);
+	void *request; /* the two functions' own */
+};
+
+/* One account that a call is for, and the part of the body that is its own: a
+ * tenant must not find another's messages in what is stored for it. */
+struct channel_share {
+	struct sv key;   /* what channel->key says of the account; empty: by group */
+	struct sv group; /* several accounts of one owner (waba_id); taken when only one is here */
+	json_t *body;    /* borrowed by the arena; a single share has the raw body instead */
+};
+
+struct channel_shares {
+	struct channel_share *v;
+	size_t n, size;
+};
+
 /* ---- inbound --------------------------------------------------------- */
 
 enum channel_item_kind { CHANNEL_MESSAGE, CHANNEL_RECEIPT, CHANNEL_IGNORED };
@@ -203,9 +229,32 @@ enum channel_caps {
 	CHANNEL_HAS_READ = 16      /* ... and read */
 };
 
+/* A field of the form that connects an account. */
+enum channel_setting_flags {
+	CHANNEL_SECRET = 1, /* sealed into channel_secrets; else a key of settings */
+	CHANNEL_REQUIRED = 2,
+	CHANNEL_LOOKUP = 4,    /* calls of the provider are found by it: its hash is stored, too */
+	CHANNEL_INVENTED = 8,  /* made here when left empty, and shown once */
+	CHANNEL_EXTERNAL = 16, /* what the provider calls the account: external_id */
+	CHANNEL_DIGITS = 32,
+	CHANNEL_URL = 64
+};
+
+struct channel_setting {
+	const char *name;
+	const char *label, *help; /* for tr() */
+	unsigned flags;           /* enum channel_setting_flags */
+};
+
+#define CHANNEL_SETTINGS_MAX 12
+
 struct channel {
 	const char *type; /* channel_accounts.type */
 	const char *label;
+	/* Connecting one: address of its page, an icon of Tabler, and for tr():
+	 * what it is, and where the provider wants the webhook's address. */
+	const char *slug, *icon, *about, *steps;
+	struct channel_setting settings[CHANNEL_SETTINGS_MAX + 1];
 	unsigned caps;          /* enum channel_caps */
 	size_t text_max;        /* UTF-16 units, as providers count */
 	size_t caption_max;     /* of a file's text; longer ones go ahead as text */
@@ -214,9 +263,27 @@ struct channel {
 	const char *api_base;
 	const char *signature_header;
 
+	/* Inbound: POST /functions/v1/<hook>; NULL: nothing calls. A second name for
+	 * the same (CHA-54). What a call that was taken is answered with. */
+	const char *hook, *hook_alias;
+	const char *answer;
+	/* The body as JSON when it is not (forms): its text. NULL: it is. */
+	struct sv (*json)(const struct channel_call *call);
+	/* What a share names this account by. NULL: its external_id. And what the
+	 * provider calls that, for people: "phone_number_id". */
+	struct sv (*key)(struct arena *a, const struct channel_account *acc);
+	const char *key_name;
+	/* The accounts that the call is for, with channel_share_of. ST_BAD_INPUT when
+	 * it is no such call. */
+	enum status (*split)(const struct channel_call *call, json_t *body,
+			     struct channel_shares *out, struct err *e);
 	/* Is this call the provider's? Over the raw body, in constant time. */
-	bool (*verify)(const struct channel_account *acc, struct sv header, struct sv body);
-	/* What makes two calls the same; empty: SHA-256 of the body. */
+	bool (*verify)(const struct channel_account *acc, const struct channel_call *call);
+	/* A GET on the hook that asks for a proof: fills the answer when this
+	 * account can give it. NULL: there is none. */
+	bool (*handshake)(const struct channel_account *acc, const struct channel_call *call,
+			  struct sv *answer, const char **content_type);
+	/* What makes two calls the same; empty, or NULL: SHA-256 of the body. */
 	struct sv (*dedupe)(struct arena *a, const json_t *body);
 	/* What the call says to this account. ST_BAD_INPUT when it is no such call. */
 	enum status (*parse)(struct arena *a, const struct channel_account *acc, json_t *body,

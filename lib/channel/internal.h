@@ -9,6 +9,20 @@ channel_send_fn telegram_send, whatsapp_send;
 channel_fetch_fn telegram_fetch, whatsapp_fetch;
 bool whatsapp_caption(const struct channel_part *p);
 
+/* ---- calls ------------------------------------------------------------- */
+
+/* The share of that key (or, when it is empty, group); made when there is none. */
+struct channel_share *channel_share_of(struct arena *a, struct channel_shares *shares,
+				       struct sv key, struct sv group);
+/* Meta's way of signing (X-Hub-Signature-256 with app_secret), of asking for
+ * the verify_token, and of putting together what is for one account: the
+ * change or messaging item joins the share's {"object", "entry": [..]}. */
+bool meta_verify(const struct channel_account *acc, const struct channel_call *call);
+bool meta_handshake(const struct channel_account *acc, const struct channel_call *call,
+		    struct sv *answer, const char **content_type);
+void meta_give(struct arena *a, struct channel_share *s, json_t *body, json_t *entry,
+	       const char *list, json_t *item);
+
 /* ---- tasks ------------------------------------------------------------ */
 
 struct channel_task {

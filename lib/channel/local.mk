@@ -3,6 +3,7 @@ lib_libkontor_a_SOURCES += \
 	lib/channel/fetch.c \
 	lib/channel/inbound.c \
 	lib/channel/json.c \
+	lib/channel/meta.c \
 	lib/channel/request.c \
 	lib/channel/send.c \
 	lib/channel/task.c \

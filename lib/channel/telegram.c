@@ -1,6 +1,7 @@
 /* Telegram Bot API (core.telegram.org/bots/api): bot accounts. */
 #include "channel/internal.h"
 
+#include "base/tr.h"
 #include "crypto/crypto.h"
 
 /*
@@ -13,12 +14,35 @@ static struct sv id_in_chat(struct arena *a, const json_t *m, const char *suffix
 				    (long long)channel_number(m, "message_id"), suffix));
 }
 
-static bool verify(const struct channel_account *acc, struct sv header, struct sv body)
+static bool verify(const struct channel_account *acc, const struct channel_call *call)
 {
 	struct sv token = channel_secret(acc, "secret_token");
 
-	(void)body; /* Telegram signs nothing: the token is the proof */
-	return token.n && crypto_equal(token, header);
+	/* Telegram signs nothing: the token is the proof. */
+	return token.n && crypto_equal(token, call->signature);
+}
+
+static struct sv token_hash(struct arena *a, struct sv token)
+{
+	return token.n ? crypto_token_hash(a, token) : SV_NONE;
+}
+
+static struct sv key(struct arena *a, const struct channel_account *acc)
+{
+	return token_hash(a, channel_secret(acc, "secret_token"));
+}
+
+/* An update names nothing but the token that setWebhook was given. */
+static enum status split(const struct channel_call *call, json_t *body, struct channel_shares *out,
+			 struct err *e)
+{
+	struct channel_share *s = channel_share_of(call->arena, out,
+						   token_hash(call->arena, call->signature), SV_NONE);
+
+	s->body = body;
+	if (!json_is_integer(json_object_get(body, "update_id")))
+		return err_set(e, call->arena, ST_BAD_INPUT, "update_id is missing");
+	return ST_OK;
 }
 
 static struct sv dedupe(struct arena *a, const json_t *body)
@@ -310,6 +334,23 @@ const struct channel channel_telegram = {
 	.handle_kind = "telegram",
 	.api_base = "https://api.telegram.org",
 	.signature_header = "X-Telegram-Bot-Api-Secret-Token",
+	.slug = "telegram",
+	.icon = "brand-telegram",
+	.about = N_("A bot that customers write to. Free, without approval."),
+	.steps = N_("Give both to Telegram with setWebhook: url is the address, secret_token the secret."),
+	.settings = {
+		{ "bot_token", N_("Bot token"), N_("From @BotFather: 123456:ABC..."),
+		  CHANNEL_SECRET | CHANNEL_REQUIRED },
+		{ "secret_token", N_("Secret token"),
+		  N_("Telegram sends it with every call. Empty: one is made."),
+		  CHANNEL_SECRET | CHANNEL_LOOKUP | CHANNEL_INVENTED },
+		{ "api_base", N_("API address"), N_("Only for a Bot API server of your own"), CHANNEL_URL },
+	},
+	.hook = "telegram-webhook",
+	.answer = "{\"ok\":true}",
+	.key = key,
+	.key_name = "secret_token",
+	.split = split,
 	.verify = verify,
 	.dedupe = dedupe,
 	.parse = parse,

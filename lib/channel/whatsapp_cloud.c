@@ -1,32 +1,29 @@
 /* WhatsApp Cloud API: what Meta's webhook says (object whatsapp_business_account). */
 #include "channel/internal.h"
 
+#include "base/tr.h"
 #include "base/uuid.h"
-#include "crypto/crypto.h"
 
-static bool verify(const struct channel_account *acc, struct sv header, struct sv body)
+/* CHA-32: by metadata.phone_number_id; a change without a number (templates,
+ * account) is the WABA's. */
+static enum status split(const struct channel_call *call, json_t *body, struct channel_shares *out,
+			 struct err *e)
 {
-	struct sv secret = channel_secret(acc, "app_secret");
-	unsigned char mac[SHA256_SIZE];
-	static const char digits[] = "0123456789abcdef";
-	char hex[2 * SHA256_SIZE];
+	json_t *entries = json_object_get(body, "entry"), *entry, *change;
+	struct arena *a = call->arena;
+	size_t i, k;
 
-	if (!secret.n || !sv_starts(header, SV("sha256=")))
-		return false;
-	crypto_hmac_sha256(mac, secret, body);
-	for (size_t i = 0; i < SHA256_SIZE; i++) {
-		hex[2 * i] = digits[mac[i] >> 4];
-		hex[2 * i + 1] = digits[mac[i] & 15];
-	}
-	return crypto_equal(sv_make(hex, sizeof(hex)), sv_skip(header, 7));
-}
+	if (!json_is_array(entries))
+		return err_set(e, a, ST_BAD_INPUT, "entry is missing");
+	json_array_foreach (entries, i, entry)
+		json_array_foreach (json_object_get(entry, "changes"), k, change) {
+			struct sv number = channel_text(a, change, "value.metadata.phone_number_id"),
+				  waba = channel_text(a, entry, "id");
 
-/* A call may hold many messages and has no id of its own. */
-static struct sv dedupe(struct arena *a, const json_t *body)
-{
-	(void)a;
-	(void)body;
-	return SV_NONE;
+			meta_give(a, channel_share_of(a, out, number, waba), body, entry, "changes",
+				  change);
+		}
+	return ST_OK;
 }
 
 /* ---- messages ------------------------------------------------------------ */
@@ -343,8 +340,30 @@ const struct channel channel_whatsapp_cloud = {
 	.handle_kind = "phone",
 	.api_base = "https://graph.facebook.com/v22.0",
 	.signature_header = "X-Hub-Signature-256",
-	.verify = verify,
-	.dedupe = dedupe,
+	.slug = "whatsapp",
+	.icon = "brand-whatsapp",
+	.about = N_("The official API of Meta, with your business number."),
+	.steps = N_("Enter both in Meta's app dashboard under WhatsApp, Configuration; subscribe to messages."),
+	.settings = {
+		{ "phone_number_id", N_("Phone number ID"), N_("From WhatsApp, API setup"),
+		  CHANNEL_REQUIRED | CHANNEL_EXTERNAL | CHANNEL_DIGITS },
+		{ "waba_id", N_("Business account ID"), N_("From the same page"), CHANNEL_DIGITS },
+		{ "access_token", N_("Access token"),
+		  N_("Of a system user, with whatsapp_business_messaging"),
+		  CHANNEL_SECRET | CHANNEL_REQUIRED },
+		{ "app_secret", N_("App secret"),
+		  N_("From App settings, Basic: signatures are checked with it"),
+		  CHANNEL_SECRET | CHANNEL_REQUIRED },
+		{ "verify_token", N_("Verify token"), N_("Meta asks for it once. Empty: one is made."),
+		  CHANNEL_SECRET | CHANNEL_LOOKUP | CHANNEL_INVENTED },
+		{ "api_base", N_("API address"), N_("Only for a stand-in or a proxy"), CHANNEL_URL },
+	},
+	.hook = "whatsapp-cloud-webhook",
+	.answer = "{\"status\":\"ok\"}", /* CHA-68 */
+	.key_name = "phone_number_id",
+	.split = split,
+	.verify = meta_verify,
+	.handshake = meta_handshake,
 	.parse = parse,
 	.caption = whatsapp_caption,
 	.send = whatsapp_send,

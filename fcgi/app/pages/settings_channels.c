@@ -1,7 +1,7 @@
 /*
  * /settings/channels: the messaging accounts, their state and their secrets.
  *
- * A kind of channel is one row of the table below; the form is made from it.
+ * The form is made from the channel's own table of settings (channel.h).
  * Secrets go in sealed and never come out: an empty field keeps what is
  * stored. Those that the installation invents are shown once.
  */
@@ -9,76 +9,26 @@
 
 #include "base/conf.h"
 #include "base/uuid.h"
+#include "channel/channel.h"
 #include "crypto/crypto.h"
 #include "fcgi/app/routes.h"
 
 #include <string.h>
 
-enum field_flags {
-	SECRET = 1, /* sealed into channel_secrets; else a key of settings */
-	REQUIRED = 2,
-	LOOKUP = 4,    /* calls of the provider are found by it */
-	INVENTED = 8,  /* made here when left empty */
-	EXTERNAL = 16, /* what the provider calls the account */
-	DIGITS = 32,
-	URL = 64
-};
-
-struct field {
-	const char *name, *label, *help;
-	unsigned flags;
-};
-
-#define FIELDS_MAX 6
-
-static const struct kind {
-	const char *slug, *type, *label, *icon, *about, *hook, *steps;
-	struct field fields[FIELDS_MAX + 1];
-} kinds[] = {
-	{ "telegram",
-	  "TELEGRAM",
-	  "Telegram",
-	  "brand-telegram",
-	  "A bot that customers write to. Free, without approval.",
-	  "telegram-webhook",
-	  "Give both to Telegram with setWebhook: url is the address, secret_token the secret.",
-	  { { "bot_token", "Bot token", "From @BotFather: 123456:ABC...", SECRET | REQUIRED },
-	    { "secret_token", "Secret token",
-	      "Telegram sends it with every call. Empty: one is made.",
-	      SECRET | LOOKUP | INVENTED },
-	    { "api_base", "API address", "Only for a Bot API server of your own", URL } } },
-	{ "whatsapp",
-	  "WHATSAPP_CLOUD",
-	  "WhatsApp Cloud",
-	  "brand-whatsapp",
-	  "The official API of Meta, with your business number.",
-	  "whatsapp-cloud-webhook",
-	  "Enter both in Meta's app dashboard under WhatsApp, Configuration; subscribe to messages.",
-	  { { "phone_number_id", "Phone number ID", "From WhatsApp, API setup",
-	      REQUIRED | EXTERNAL | DIGITS },
-	    { "waba_id", "Business account ID", "From the same page", DIGITS },
-	    { "access_token", "Access token", "Of a system user, with whatsapp_business_messaging",
-	      SECRET | REQUIRED },
-	    { "app_secret", "App secret",
-	      "From App settings, Basic: signatures are checked with it", SECRET | REQUIRED },
-	    { "verify_token", "Verify token", "Meta asks for it once. Empty: one is made.",
-	      SECRET | LOOKUP | INVENTED },
-	    { "api_base", "API address", "Only for a stand-in or a proxy", URL } } },
-};
-
-static const struct kind *kind_by(struct sv name)
+static const struct channel *kind_by(struct sv name)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		if (sv_eq(name, sv_from(kinds[i].slug)) || sv_eq(name, sv_from(kinds[i].type)))
-			return &kinds[i];
+	for (size_t i = 0; channels[i]; i++)
+		if (sv_eq(name, sv_from(channels[i]->slug)) ||
+		    sv_eq(name, sv_from(channels[i]->type)))
+			return channels[i];
 	return NULL;
 }
 
 /* One form on its way: what was typed and what is wrong with it. */
 struct entry {
-	const struct kind *kind;
+	const struct channel *kind;
 	struct sv id, name;
-	struct sv values[FIELDS_MAX], problems[FIELDS_MAX], invented[FIELDS_MAX];
+	struct sv values[CHANNEL_SETTINGS_MAX], problems[CHANNEL_SETTINGS_MAX], invented[CHANNEL_SETTINGS_MAX];
 	struct sv name_problem;
 	bool active, is_new;
 	int wrong;
@@ -94,17 +44,17 @@ static bool all_digits(struct sv s)
 	return true;
 }
 
-static struct sv problem_of(const struct field *f, struct sv v, bool is_new)
+static struct sv problem_of(const struct channel_setting *f, struct sv v, bool is_new)
 {
 	if (!v.n)
-		return f->flags & REQUIRED && (is_new || !(f->flags & SECRET))
+		return f->flags & CHANNEL_REQUIRED && (is_new || !(f->flags & CHANNEL_SECRET))
 			       ? SV("This is needed")
 			       : SV_NONE;
 	if (v.n > 1000)
 		return SV("This is too long");
-	if (f->flags & DIGITS && !all_digits(v))
+	if (f->flags & CHANNEL_DIGITS && !all_digits(v))
 		return SV("This number has digits only");
-	if (f->flags & URL && !sv_starts(v, SV("https://")) && !sv_starts(v, SV("http://")))
+	if (f->flags & CHANNEL_URL && !sv_starts(v, SV("https://")) && !sv_starts(v, SV("http://")))
 		return SV("This is no address");
 	return SV_NONE;
 }
@@ -117,13 +67,13 @@ static void read_entry(struct http_request *rq, struct entry *en)
 		en->name_problem = SV("Give the channel a name of up to 100 characters");
 		en->wrong++;
 	}
-	for (size_t i = 0; en->kind->fields[i].name; i++) {
-		const struct field *f = &en->kind->fields[i];
+	for (size_t i = 0; en->kind->settings[i].name; i++) {
+		const struct channel_setting *f = &en->kind->settings[i];
 
 		en->values[i] = sv_trim(http_form(rq, f->name));
 		en->problems[i] = problem_of(f, en->values[i], en->is_new);
 		en->wrong += en->problems[i].n > 0;
-		if (f->flags & INVENTED && !en->values[i].n && en->is_new)
+		if (f->flags & CHANNEL_INVENTED && !en->values[i].n && en->is_new)
 			en->values[i] = en->invented[i] = crypto_token_new(rq->arena, "");
 	}
 }
@@ -135,10 +85,10 @@ static struct sv settings_of(struct arena *a, const struct entry *en)
 	buf_auto struct buf json = BUF_INIT;
 
 	buf_addc(&json, '{');
-	for (size_t i = 0; en->kind->fields[i].name; i++) {
-		if (en->kind->fields[i].flags & SECRET || !en->values[i].n)
+	for (size_t i = 0; en->kind->settings[i].name; i++) {
+		if (en->kind->settings[i].flags & CHANNEL_SECRET || !en->values[i].n)
 			continue;
-		buf_json_key(&json, en->kind->fields[i].name);
+		buf_json_key(&json, en->kind->settings[i].name);
 		buf_json(&json, en->values[i]);
 	}
 	buf_addc(&json, '}');
@@ -147,8 +97,8 @@ static struct sv settings_of(struct arena *a, const struct entry *en)
 
 static struct sv external_of(const struct entry *en)
 {
-	for (size_t i = 0; en->kind->fields[i].name; i++)
-		if (en->kind->fields[i].flags & EXTERNAL)
+	for (size_t i = 0; en->kind->settings[i].name; i++)
+		if (en->kind->settings[i].flags & CHANNEL_EXTERNAL)
 			return en->values[i];
 	return SV_NONE;
 }
@@ -157,16 +107,16 @@ static void add_secrets(struct db_batch *b, const struct entry *en)
 {
 	struct arena *a = db_arena(b);
 
-	for (size_t i = 0; en->kind->fields[i].name; i++) {
-		const struct field *f = &en->kind->fields[i];
+	for (size_t i = 0; en->kind->settings[i].name; i++) {
+		const struct channel_setting *f = &en->kind->settings[i];
 		struct sv context;
 
-		if (!(f->flags & SECRET) || !en->values[i].n)
+		if (!(f->flags & CHANNEL_SECRET) || !en->values[i].n)
 			continue;
 		context = sv_from(arena_printf(a, "channel:%.*s:%s", SV_ARG(en->id), f->name));
 		db_add(b, "select app.set_channel_secret($1, $2, $3, $4)", DB_S(en->id),
 		       DB_C(f->name), DB_S(crypto_seal(a, context, en->values[i])),
-		       DB_S(f->flags & LOOKUP ? crypto_token_hash(a, en->values[i]) : SV_NONE));
+		       DB_S(f->flags & CHANNEL_LOOKUP ? crypto_token_hash(a, en->values[i]) : SV_NONE));
 	}
 }
 
@@ -210,12 +160,12 @@ static enum status store(struct http_request *rq, const struct entry *en, struct
 
 /* ---- showing ------------------------------------------------------------------------ */
 
-static void set_kind(struct http_request *rq, struct tmpl_value *page, const struct kind *k)
+static void set_kind(struct http_request *rq, struct tmpl_value *page, const struct channel *k)
 {
 	tmpl_set_text(page, "kind", sv_from(k->slug));
 	tmpl_set_text(page, "kind_label", sv_from(k->label));
 	tmpl_set_text(page, "kind_icon", sv_from(k->icon));
-	tmpl_set_text(page, "kind_steps", sv_from(k->steps));
+	tmpl_set_text(page, "kind_steps", sv_from(tr(k->steps)));
 	tmpl_set_text(page, "webhook_url",
 		      sv_from(arena_printf(rq->arena, "%s/functions/v1/%s", conf_str(CONF_base_url),
 					   k->hook)));
@@ -223,19 +173,19 @@ static void set_kind(struct http_request *rq, struct tmpl_value *page, const str
 
 static void set_field(struct tmpl_value *list, const struct entry *en, size_t i)
 {
-	const struct field *f = &en->kind->fields[i];
+	const struct channel_setting *f = &en->kind->settings[i];
 	struct tmpl_value *v = tmpl_push_map(list);
 
 	tmpl_set_text(v, "field", sv_from(f->name));
-	tmpl_set_text(v, "field_label", sv_from(f->label));
-	tmpl_set_text(v, "help", sv_from(f->help));
-	tmpl_set_bool(v, "is_secret", f->flags & SECRET);
+	tmpl_set_text(v, "field_label", sv_from(tr(f->label)));
+	tmpl_set_text(v, "help", sv_from(tr(f->help)));
+	tmpl_set_bool(v, "is_secret", f->flags & CHANNEL_SECRET);
 	tmpl_set_bool(v, "is_required",
-		      f->flags & REQUIRED && (en->is_new || !(f->flags & SECRET)));
-	tmpl_set_bool(v, "is_kept", f->flags & SECRET && !en->is_new);
+		      f->flags & CHANNEL_REQUIRED && (en->is_new || !(f->flags & CHANNEL_SECRET)));
+	tmpl_set_bool(v, "is_kept", f->flags & CHANNEL_SECRET && !en->is_new);
 	tmpl_set_text(v, "problem", en->problems[i]);
 	/* What was typed into a secret field is not sent back. */
-	if (!(f->flags & SECRET))
+	if (!(f->flags & CHANNEL_SECRET))
 		tmpl_set_text(v, "value", en->values[i]);
 }
 
@@ -250,7 +200,7 @@ static void set_entry(struct http_request *rq, struct tmpl_value *page, const st
 	tmpl_set_bool(page, "is_new", en->is_new);
 	tmpl_set_bool(page, "is_active", en->active);
 	tmpl_set_bool(page, "is_wrong", en->wrong);
-	for (size_t i = 0; en->kind->fields[i].name; i++)
+	for (size_t i = 0; en->kind->settings[i].name; i++)
 		set_field(fields, en, i);
 }
 
@@ -287,10 +237,10 @@ static enum status show_made(struct http_request *rq, struct http_response *rs,
 	page = web_page(rq, b);
 	set_kind(rq, page, en->kind);
 	tmpl_set_text(page, "name", en->name);
-	for (size_t i = 0; en->kind->fields[i].name; i++) {
+	for (size_t i = 0; en->kind->settings[i].name; i++) {
 		if (!en->invented[i].n)
 			continue;
-		tmpl_set_text(page, "invented_label", sv_from(en->kind->fields[i].label));
+		tmpl_set_text(page, "invented_label", sv_from(tr(en->kind->settings[i].label)));
 		tmpl_set_text(page, "invented", en->invented[i]);
 	}
 	return web_render(rq, rs, "app/settings/channel_made", page, e);
@@ -302,23 +252,23 @@ static void set_kinds(struct tmpl_value *page)
 {
 	struct tmpl_value *list = tmpl_set_list(page, "kinds");
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+	for (size_t i = 0; channels[i]; i++) {
 		struct tmpl_value *v = tmpl_push_map(list);
 
-		tmpl_set_text(v, "slug", sv_from(kinds[i].slug));
-		tmpl_set_text(v, "label", sv_from(kinds[i].label));
-		tmpl_set_text(v, "icon", sv_from(kinds[i].icon));
-		tmpl_set_text(v, "about", sv_from(kinds[i].about));
+		tmpl_set_text(v, "slug", sv_from(channels[i]->slug));
+		tmpl_set_text(v, "label", sv_from(channels[i]->label));
+		tmpl_set_text(v, "icon", sv_from(channels[i]->icon));
+		tmpl_set_text(v, "about", sv_from(tr(channels[i]->about)));
 	}
 }
 
 /* The webhook address of each row, which the table of kinds knows. */
 static void set_hooks(struct http_request *rq, struct tmpl_value *page)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-		tmpl_set_text(page, arena_printf(rq->arena, "hook_%s", kinds[i].type),
+	for (size_t i = 0; channels[i]; i++)
+		tmpl_set_text(page, arena_printf(rq->arena, "hook_%s", channels[i]->type),
 			      sv_from(arena_printf(rq->arena, "%s/functions/v1/%s",
-						   conf_str(CONF_base_url), kinds[i].hook)));
+						   conf_str(CONF_base_url), channels[i]->hook)));
 }
 
 static const char list_sql[] =
@@ -406,9 +356,9 @@ static enum status load(struct http_request *rq, struct entry *en, struct err *e
 		return err_set(e, rq->arena, ST_NOT_FOUND, "This channel does not exist");
 	en->name = db_first(b, s, "name");
 	en->active = sv_eq(db_first(b, s, "is_active"), SV("t"));
-	for (size_t i = 0; en->kind->fields[i].name; i++)
-		if (!(en->kind->fields[i].flags & SECRET))
-			en->values[i] = db_first(b, s, en->kind->fields[i].name);
+	for (size_t i = 0; en->kind->settings[i].name; i++)
+		if (!(en->kind->settings[i].flags & CHANNEL_SECRET))
+			en->values[i] = db_first(b, s, en->kind->settings[i].name);
 	return ST_OK;
 }
 
