@@ -4,7 +4,6 @@
 -- ids of one kind, app.record_rows reads them as whoever asks and gives every kind
 -- the same columns, app.search joins the two.
 
-create index tasks_title_search_idx on public.tasks using gin (organization_id, title gin_trgm_ops);
 create index quotes_search_idx on public.quotes using gin (organization_id, (lower(number || ' ' || title)) gin_trgm_ops);
 create index products_search_idx on public.products using gin (organization_id, (lower(name || ' ' || coalesce(sku, ''))) gin_trgm_ops);
 
@@ -16,6 +15,16 @@ create function internal.window_of(term text) returns integer
 language sql immutable parallel safe
 as $$ select case when length(term) < 3 then 3000 else 600 end $$;
 
+-- The latest conversation of each of these contacts, the newest first.
+create function app.conversations_of(contacts uuid[], most integer) returns uuid[]
+language sql stable security definer set search_path = ''
+as $$
+	select array(select c.id from unnest(contacts) f (id)
+		cross join lateral (select t.id, t.last_message_at from public.conversations t
+			where t.organization_id = auth.org() and t.contact_id = f.id order by t.last_message_at desc limit 1) c
+		order by c.last_message_at desc nulls last limit most)
+$$;
+
 create function app.find_ids(kind text, term text, most integer) returns uuid[]
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
@@ -23,6 +32,7 @@ declare
 	org uuid := auth.org();
 	patterns text[] := internal.search_patterns(term);
 	pattern text := internal.search_pattern(term);
+	typed text := lower(trim(term)); -- like '..%' is no range of an index in every collation
 	newest integer := internal.window_of(term);
 	short boolean := length(term) < 3;
 	-- Who sees but his own gets his own: what the index finds may all be others'.
@@ -32,12 +42,20 @@ declare
 begin
 	case kind
 	when 'contact' then
+		ids := array(select c.id from public.contacts c where c.organization_id = org
+			and c.phones && internal.phones_meant(term) limit most);
+		if cardinality(ids) > 0 then
+			return ids;
+		end if;
 		ids := array(select r.id from (select c.id, c.search_text from public.contacts c where c.organization_id = org
 				order by c.id desc limit newest) r where r.search_text like any (patterns) limit most);
-		if cardinality(ids) < most and short then
+		-- A name's beginning is the better answer and a range of an index; what is
+		-- inside of names is looked for when there are too few of them.
+		if cardinality(ids) < most then
 			ids := ids || array(select c.id from public.contacts c where c.organization_id = org
-				and c.full_name_search like substr(pattern, 2) order by c.full_name_search limit most);
-		elsif cardinality(ids) < most then
+				and c.full_name_search >= typed and c.full_name_search < typed || chr(1114111) order by c.full_name_search limit most);
+		end if;
+		if cardinality(ids) < most and not short then
 			ids := ids || array(select c.id from public.contacts c where c.organization_id = org
 				and c.search_text like any (patterns) limit most * 2);
 		end if;
@@ -50,7 +68,7 @@ begin
 				order by c.id desc limit newest) r where r.search_text like any (patterns) limit most);
 		if cardinality(ids) < most and short then
 			ids := ids || array(select c.id from public.companies c where c.organization_id = org
-				and lower(c.name) like substr(pattern, 2) order by lower(c.name) limit most);
+				and lower(c.name) >= typed and lower(c.name) < typed || chr(1114111) order by lower(c.name) limit most);
 		elsif cardinality(ids) < most then
 			ids := ids || array(select c.id from public.companies c where c.organization_id = org
 				and c.search_text like any (patterns) limit most * 2);
@@ -69,11 +87,26 @@ begin
 			ids := ids || array(select d.id from public.deals d where d.organization_id = org
 				and d.owner_id = any (own) and d.title ilike pattern limit most);
 		end if;
+	when 'lead' then
+		ids := array(select r.id from (select l.id, l.search_text from public.leads l where l.organization_id = org
+				order by l.id desc limit newest) r where r.search_text like any (patterns) limit most);
+		if cardinality(ids) < most and short then
+			ids := ids || array(select l.id from public.leads l where l.organization_id = org
+				and lower(l.name) >= typed and lower(l.name) < typed || chr(1114111) order by lower(l.name) limit most);
+		elsif cardinality(ids) < most then
+			ids := ids || array(select l.id from public.leads l where l.organization_id = org
+				and l.search_text like any (patterns) limit most * 2);
+		end if;
+		if own is not null then
+			ids := ids || array(select l.id from public.leads l where l.organization_id = org
+				and l.owner_id = any (own) and l.search_text like any (patterns) limit most);
+		end if;
 	when 'task' then
-		ids := array(select r.id from (select d.id, d.title from public.tasks d where d.organization_id = org
-				order by d.id desc limit newest) r where r.title ilike pattern limit most);
+		ids := array(select r.id from (select t.id, t.title from public.tasks t where t.organization_id = org
+				order by t.id desc limit newest) r where r.title ilike pattern limit most);
 		if cardinality(ids) < most and not short then
-			ids := ids || array(select d.id from public.tasks d where d.organization_id = org and d.title ilike pattern limit most * 2);
+			ids := ids || array(select t.id from public.tasks t where t.organization_id = org
+				and lower(t.title || ' ' || coalesce(t.description, '')) like pattern limit most * 2);
 		end if;
 	when 'quote' then
 		ids := array(select q.id from public.quotes q where q.organization_id = org
@@ -82,10 +115,7 @@ begin
 		ids := array(select p.id from public.products p where p.organization_id = org
 			and lower(p.name || ' ' || coalesce(p.sku, '')) like pattern limit most * 2);
 	when 'conversation' then
-		ids := array(select c.id from unnest(app.find_ids('contact', term, most)) f (id)
-			cross join lateral (select t.id, t.last_message_at from public.conversations t
-				where t.organization_id = org and t.contact_id = f.id order by t.last_message_at desc limit 1) c
-			order by c.last_message_at desc nulls last limit most);
+		ids := app.conversations_of(app.find_ids('contact', term, most), most);
 	else
 		ids := '{}';
 	end case;
@@ -117,6 +147,9 @@ begin
 					where k.organization_id = d.organization_id and k.id = d.contact_id)),
 				internal.shown_money(d.value, d.currency), d.updated_at
 			from public.deals d where d.organization_id = auth.org() and d.id = any (ids);
+	when 'lead' then
+		return query select l.id, l.name, concat_ws(' · ', l.company_name, l.email, l.phone), l.score::text, l.updated_at
+			from public.leads l where l.organization_id = auth.org() and l.id = any (ids);
 	when 'task' then
 		return query select t.id, t.title, concat_ws(' · ',
 				(select app.person(k.first_name, k.last_name, k.phones, k.emails) from public.contacts k
@@ -166,7 +199,9 @@ declare
 	as_id uuid := case when typed ~ '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$' then typed::uuid end;
 	pattern text := internal.search_pattern(typed);
 	areas text[] := auth.areas();
-	beginning text := left(pattern, -1);
+	-- Looked for once: they are an answer, and the way to their conversations.
+	people uuid[] := case when typed <> '' and as_id is null and (of_kind is null or of_kind in ('contact', 'conversation'))
+		then app.find_ids('contact', typed, greatest(most, 8)) else '{}' end;
 begin
 	return query
 	with kinds as (select k.* from app.record_kinds() k where (k.area is null or k.area = any (areas)) and (of_kind is null or k.kind = of_kind)),
@@ -177,7 +212,9 @@ begin
 	found as (
 		select k.kind, k.place, r.* from kinds k
 		cross join lateral app.record_rows(k.kind, case when typed = '' then '{}'
-			when as_id is not null then array[as_id] else app.find_ids(k.kind, typed, greatest(most, 8)) end) r),
+			when as_id is not null then array[as_id] when k.kind = 'contact' then people
+			when k.kind = 'conversation' then app.conversations_of(people, greatest(most, 8))
+			else app.find_ids(k.kind, typed, greatest(most, 8)) end) r),
 	ranked as (
 		select f.*, case when lower(f.name) = typed then 0 when lower(f.name) like substr(pattern, 2) then 1
 				when lower(f.name) like '% ' || substr(pattern, 2) then 2 when lower(f.name) like pattern then 3 else 4 end as fit
@@ -197,6 +234,6 @@ $$;
 comment on function app.search(text, integer, text[], uuid[], text) is
 	'Records of all kinds by name, number, e-mail, phone in any spelling or id, as far as the caller sees them';
 
-grant execute on function internal.window_of(text), app.find_ids(text, text, integer), app.record_rows(text, uuid[]),
+grant execute on function internal.window_of(text), app.conversations_of(uuid[], integer), app.find_ids(text, text, integer), app.record_rows(text, uuid[]),
 	app.record_kinds(), app.search(text, integer, text[], uuid[], text) to authenticated, service_role;
 notify pgrst;

@@ -21,7 +21,7 @@ cmd_bench() {
 	[ ${#files[@]} -gt 0 ] || die "there are no benches in t/bench" "a bench is an executable t/bench/NAME.bench"
 	test_prepare >&2
 	test_traps
-	test_shared_start >&2
+	test_shared_start KONTOR_JSON >&2
 	bench_run "${files[@]}" | bench_print "$form"
 }
 

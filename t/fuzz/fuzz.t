@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Every fuzzer of t/fuzz for KONTOR_FUZZ_SECONDS (5; 0 skips), always from the
+# Every fuzzer of t/fuzz for KONTOR_FUZZ_SECONDS (3; 0 skips), always from the
 # same seed. They are built with clang in a copy of the tree: this one is
 # configured in place, without them.
 use strict;
@@ -10,7 +10,7 @@ use File::Temp qw(tempdir);
 use Test::More;
 
 my $tree    = abs_path(dirname(__FILE__) . '/../..');
-my $seconds = $ENV{KONTOR_FUZZ_SECONDS} // 5;
+my $seconds = $ENV{KONTOR_FUZZ_SECONDS} // 3;
 my @names   = map { m{(fuzz_\w+)\.c$} } glob "$tree/t/fuzz/fuzz_*.c";
 my ($clang) = grep { -x } map { ("$_/clang", "$_/clang-14") } split /:/, $ENV{PATH};
 plan skip_all => 'KONTOR_FUZZ_SECONDS is 0' unless $seconds > 0;
