@@ -57,6 +57,7 @@ pg_create() {
 	mkdir -p "$dir"
 	chmod 0700 "$dir"
 	! is_root || chown "$DATABASE_USER" "$dir"
+	! pg_template_take || return 0
 	run_as "$DATABASE_USER" "$PG_BIN/initdb" -D "$dir" -U postgres -E UTF8 --locale=C.UTF-8 \
 		--data-checksums --auth=scram-sha-256 --auth-local=peer --no-instructions \
 		>>"$LOG/postgresql.log" 2>&1 || {
@@ -65,6 +66,20 @@ pg_create() {
 		die "PostgreSQL could not create its cluster in $dir" "the lines above say why"
 	}
 	printf "include 'kontor.conf'\n" | pg_append postgresql.conf
+}
+
+# The many installations of a test run need not each make a cluster and apply
+# every migration: the first leaves its own, migrated and still empty, in
+# $KONTOR_PG_TEMPLATE, and the others begin with a copy.
+pg_template_take() {
+	[ -d "${KONTOR_PG_TEMPLATE:-}" ] && cp -a "$KONTOR_PG_TEMPLATE/." "$KONTOR_HOME/pg"
+}
+
+pg_template_leave() {
+	[ -n "${KONTOR_PG_TEMPLATE:-}" ] && [ ! -e "$KONTOR_PG_TEMPLATE" ] || return 0
+	pg_stop
+	cp -a "$KONTOR_HOME/pg" "$KONTOR_PG_TEMPLATE"
+	pg_start
 }
 
 pg_append() {

@@ -11,6 +11,7 @@
 # changes settings starts its own (t/lib/Kontor.pm).
 
 TEST_HOMES=()
+TEST_TEMPLATE=
 TEST_PROVE=
 
 cmd_test() {
@@ -116,6 +117,11 @@ test_traps() {
 # test_shared_start VARIABLE: an instance, and where its kontor.json lies.
 test_shared_start() {
 	local home port
+	if [ -z "$TEST_TEMPLATE" ]; then
+		TEST_TEMPLATE=$(mktemp -d /tmp/kontor-template.XXXXXX)
+		chmod 0711 "$TEST_TEMPLATE"
+		export KONTOR_PG_TEMPLATE=$TEST_TEMPLATE/pg
+	fi
 	home=$(mktemp -d /tmp/kontor-test.XXXXXX)
 	TEST_HOMES+=("$home")
 	port=$(free_port)
@@ -139,6 +145,7 @@ test_shared_stop() {
 			warn "the instance in $home did not stop"
 		[ -n "${KONTOR_KEEP:-}" ] || rm -rf "$(readlink -f "$home")" "$home"
 	done
+	[ -z "$TEST_TEMPLATE" ] || rm -rf "$TEST_TEMPLATE"
 }
 
 # In a schema of its own, away from the API's tables.

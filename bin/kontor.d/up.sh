@@ -24,6 +24,7 @@ cmd_up() {
 	pg_start
 	pg_roles
 	migrate
+	pg_template_leave
 	program_place
 	program_copy
 	instance_conf
