@@ -122,6 +122,12 @@ as $$
 $$;
 grant execute on function internal.phones_meant(text) to authenticated, service_role;
 
+-- The same for a whole e-mail address, in the form in which they are stored.
+create function internal.emails_meant(term text) returns text[]
+language sql immutable parallel safe
+as $$ select case when term ~ '^\s*[^\s@]+@[^\s@]+\.[^\s@.]{2,}\s*$' then array[lower(trim(term))] else '{}' end $$;
+grant execute on function internal.emails_meant(text) to authenticated, service_role;
+
 -- A filter as a condition: c is {"key": .., "op": .., "v": [texts]}.
 create function internal.record_condition(of_kind text, c jsonb) returns text
 language plpgsql stable

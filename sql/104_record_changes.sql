@@ -383,6 +383,21 @@ comment on function internal.trash_restore(uuid) is 'Undo of a deletion by who d
 
 -- ---- bulk: begin, slices, undo ---------------------------------------------------------------
 
+-- A value that the column's type does not take is refused before anything is begun.
+create function internal.record_fits(of_kind text, key text, val jsonb) returns void
+language plpgsql stable
+as $$
+declare
+	p record := internal.record_place(of_kind, key);
+begin
+	if p.within is null and p.typ not in ('text[]', 'jsonb') and val <> 'null' then
+		execute format('select %L::%s', val #>> '{}', p.typ);
+	end if;
+exception when data_exception then
+	raise exception using errcode = 'KT400', message = 'This value does not fit the field', column = key;
+end
+$$;
+
 -- ids, or conditions as in internal.records_page. The id comes from the form, so that
 -- sending it twice makes one change.
 create function internal.bulk_begin(bulk uuid, of_kind text, of_action text, of_key text, of_vals jsonb, ids uuid[], conditions jsonb) returns void
@@ -394,6 +409,9 @@ begin
 	delete from public.bulk_changes b where b.organization_id = auth.org() and b.user_id = auth.uid() and b.created_at < now() - interval '30 days';
 	if of_action <> 'delete' then
 		perform internal.record_place(of_kind, of_key);
+	end if;
+	if of_action = 'set' then
+		perform internal.record_fits(of_kind, of_key, internal.record_typed(of_kind, of_key, of_vals));
 	end if;
 	insert into public.bulk_changes (id, kind, action, key, vals) values (bulk, of_kind, of_action, of_key,
 			case of_action when 'set' then jsonb_build_array(internal.record_typed(of_kind, of_key, of_vals))
@@ -669,7 +687,7 @@ declare
 	f regprocedure;
 begin
 	for f in select p.oid from pg_proc p where p.pronamespace = 'internal'::regnamespace
-			and p.proname ~ '^(record_(table|place|now|store|typed|current|set|delete)|quiet|trash_(keep|restore)|bulk_.*|act_as)$' loop
+			and p.proname ~ '^(record_(table|place|now|store|typed|fits|current|set|delete)|quiet|trash_(keep|restore)|bulk_.*|act_as)$' loop
 		execute format('grant execute on function %s to authenticated, service_role', f);
 	end loop;
 end $$;

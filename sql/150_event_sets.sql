@@ -6,15 +6,6 @@
 -- What changed is every column but those that follow from others: a column that
 -- comes later is told without a change here.
 
--- old_NAME and new_NAME of what differs.
-create function internal.differences(o jsonb, n jsonb, noise text[]) returns jsonb
-language sql immutable parallel safe
-as $$
-	select jsonb_object_agg(p || k, v) from (
-		select k, unnest(array['old_', 'new_']) as p, unnest(array[o -> k, n -> k]) as v
-		from jsonb_object_keys(n) k where o -> k is distinct from n -> k and k <> all (noise)) d
-$$;
-
 -- Arguments: kind, column of who is responsible ('' for none), 'new' when a new
 -- record that has somebody is told as assigned too.
 create function internal.events_of_new() returns trigger
@@ -49,15 +40,20 @@ declare
 begin
 	with p as materialized (
 		select k.* from (select n.organization_id, n.id, to_jsonb(o) as o, to_jsonb(n) as n
-			from new_rows n join old_rows o on o.organization_id = n.organization_id and o.id = n.id) k
+			from new_rows n join old_rows o on o.organization_id = n.organization_id and o.id = n.id offset 0) k
 		where k.o - 'updated_at' is distinct from k.n - 'updated_at'
 	), t as (
-		select p.*, kind || '.updated' as type, internal.differences(p.o, p.n, noise) as changes from p
+		-- old_NAME and new_NAME of what differs. (In functions of their own these
+		-- would take a quarter of the time of a change of many rows.)
+		select p.*, kind || '.updated' as type, (
+			select jsonb_object_agg(side || k, v) from (
+				select k, unnest(array['old_', 'new_']) as side, unnest(array[p.o -> k, p.n -> k]) as v
+				from jsonb_object_keys(p.n) k where p.o -> k is distinct from p.n -> k and k <> all (noise)) d) as changes from p
 		union all
-		select p.*, kind || '.stage.changed', internal.changes(p.o, p.n, 'stage') from p
+		select p.*, kind || '.stage.changed', jsonb_build_object('old_stage', p.o -> 'stage', 'new_stage', p.n -> 'stage') from p
 			where kind = 'deal' and p.o -> 'stage' is distinct from p.n -> 'stage'
 		union all
-		select p.*, kind || '.assigned', internal.changes(p.o, p.n, assigned) from p
+		select p.*, kind || '.assigned', jsonb_build_object('old_' || assigned, p.o -> assigned, 'new_' || assigned, p.n -> assigned) from p
 			where p.o -> assigned is distinct from p.n -> assigned and p.n ->> assigned is not null
 	)
 	insert into public.events (organization_id, type, record_type, record_id, data, changes, actor_id)

@@ -37,8 +37,9 @@ comment on function internal.notify_some(uuid, uuid, text, text, bigint, uuid, j
 
 -- ---- assigned ------------------------------------------------------------------------
 
+-- (No nested loops: the plan, made once, knows not how many rows will come.)
 create function internal.deals_assigned() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = '' set enable_nestloop = off
 as $$
 begin
 	if tg_op = 'INSERT' then
@@ -60,7 +61,7 @@ create trigger notices_update after update on public.deals referencing old table
 	for each statement execute function internal.deals_assigned();
 
 create function internal.contacts_assigned() returns trigger
-language plpgsql security definer set search_path = ''
+language plpgsql security definer set search_path = '' set enable_nestloop = off
 as $$
 begin
 	if tg_op = 'INSERT' then

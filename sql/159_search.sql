@@ -42,10 +42,11 @@ declare
 begin
 	case kind
 	when 'contact' then
-		ids := array(select c.id from public.contacts c where c.organization_id = org
-			and c.phones && internal.phones_meant(term) limit most);
+		-- All that have the number or address: see internal.record_condition.
+		ids := array(select c.id from public.contacts c where c.organization_id = org and c.phones && internal.phones_meant(term)
+			union select c.id from public.contacts c where c.organization_id = org and c.emails && internal.emails_meant(term));
 		if cardinality(ids) > 0 then
-			return ids;
+			return ids[:most];
 		end if;
 		ids := array(select r.id from (select c.id, c.search_text from public.contacts c where c.organization_id = org
 				order by c.id desc limit newest) r where r.search_text like any (patterns) limit most);

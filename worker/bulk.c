@@ -6,7 +6,7 @@
  */
 #include "worker/worker.h"
 
-#define SLICE 500
+#define SLICE 1000
 
 void bulk_start(struct job *j)
 {

@@ -75,6 +75,9 @@ is($r->{status}, 409, 'not twice');
 
 is($browser->post('/records/contacts/bulk', { action => 'set', key => 'organization_id', value => 'x', ids => $ids[0] }, %json)->{status},
 	400, 'a field that is none');
+$r = $browser->post('/records/contacts/bulk', { action => 'set', key => 'assignee_id', value => 'nobody', ids => $ids[0] }, %json);
+is($r->{status}, 400, 'a value that the field cannot hold is refused before anything is begun');
+like($r->{content}, qr/does not fit the field/, 'and said so');
 is($browser->post('/records/contacts/bulk', { action => 'delete', all => 1, state => 'f=nonsense:is:1' }, %json)->{status},
 	400, 'a deletion by a filter that is not known deletes nothing');
 is($browser->request(POST => "/records/contacts/$ids[0]/source",

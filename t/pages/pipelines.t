@@ -14,6 +14,11 @@ let pipeline;
 const card = (page, name) => page.locator(`.stage-card:has([name="stage_name"][value="${name}"])`);
 
 async function create(page) {
+	await page.goto('/');
+	await Promise.all([page.waitForURL('**/pipelines'), page.click('nav [data-nav="/pipelines"]')]);
+	t.like(await page.textContent('h1'), /Pipelines/, 'DEA-13 "Pipelines" of the sidebar leads to them');
+	await Promise.all([page.waitForURL('**/deals'), page.click('nav [data-nav="/deals"]')]);
+	t.ok(await page.isVisible('.column[data-stage]'), 'DEA-13 the board of deals is /deals');
 	await page.goto('/settings');
 	await Promise.all([page.waitForURL('**/pipelines'), page.click('main a:text-is("Pipelines")')]);
 	await page.click('a:has-text("New pipeline")');
