@@ -32,6 +32,7 @@ cmd_test() {
 	for file in "${files[@]}"; do
 		case $file in
 		t/unit/*) ;;
+		t/pages/all/*) [ -n "${KONTOR_JSON:-}" ] || test_shared_start KONTOR_JSON ;;
 		t/pages/*) [ -n "${KONTOR_JSON_PAGES:-}" ] || test_shared_start KONTOR_JSON_PAGES ;;
 		*) [ -n "${KONTOR_JSON:-}" ] || test_shared_start KONTOR_JSON ;;
 		esac

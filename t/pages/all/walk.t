@@ -3,7 +3,7 @@
 // and Arabic: nothing that axe finds, nothing wider than its window, the right
 // language and direction, no script error. With KONTOR_SCREENSHOTS a picture of each.
 'use strict';
-const t = require('./lib.js');
+const t = require('../lib.js');
 
 const only = process.env.KONTOR_WALK; // a part of the names, for one page alone
 

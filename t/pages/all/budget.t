@@ -3,9 +3,9 @@
 // script and style under 150 KB; Lighthouse's accessibility at 95 or above, of two
 // pages (bin/kontor bench lighthouse takes more). Times are told, not judged.
 'use strict';
-const t = require('./lib.js');
+const t = require('../lib.js');
 const zlib = require('node:zlib');
-const { lighthouse } = require('./lighthouse.js');
+const { lighthouse } = require('../lighthouse.js');
 
 const stamp = `bu${Date.now().toString(36)}`;
 
