@@ -333,7 +333,7 @@ function setUp() {
 		window.Sortable.create(list, {
 			group: 'tasks', sort: false, draggable: '[data-task]', filter: '.task-card-menu', preventOnFilter: false,
 			animation: matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : 140, forceFallback: true, fallbackOnBody: true,
-			fallbackTolerance: 4, delay: 180, delayOnTouchOnly: true, touchStartThreshold: 5, emptyInsertThreshold: 40, scrollSensitivity: 60,
+			fallbackTolerance: 4, delay: 180, delayOnTouchOnly: true, touchStartThreshold: 5, scrollSensitivity: 60,
 			onStart: () => { dragging = true; },
 			onEnd: ({ item, from, to }) => {
 				setTimeout(() => { dragging = false; });
