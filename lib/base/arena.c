@@ -98,6 +98,19 @@ void *arena_array(struct arena *a, size_t n, size_t size)
 	return arena_alloc(a, total);
 }
 
+void *arena_more(struct arena *a, void *v, size_t n, size_t *room, size_t size)
+{
+	void *more;
+
+	if (v && n < *room)
+		return v;
+	*room = *room ? 2 * *room : 8;
+	more = arena_array(a, *room, size);
+	if (n)
+		memcpy(more, v, n * size);
+	return more;
+}
+
 char *arena_dup(struct arena *a, struct sv s)
 {
 	char *p = arena_alloc(a, s.n + 1);

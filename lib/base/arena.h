@@ -27,6 +27,11 @@ void *arena_alloc(struct arena *a, size_t size)
 void *arena_array(struct arena *a, size_t n, size_t size)
 	__attribute__((malloc, alloc_size(2, 3), returns_nonnull));
 
+/* A list with room for one more element: v itself, or a copy twice as long (8 at first)
+ * whose rest is zero. v may be NULL; *room is how many elements it holds. */
+void *arena_more(struct arena *a, void *v, size_t n, size_t *room, size_t size)
+	__attribute__((returns_nonnull));
+
 /* NUL-terminated copies. */
 char *arena_dup(struct arena *a, struct sv s) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *a, const char *fmt, ...)

@@ -90,15 +90,7 @@ struct channel_share *channel_share_of(struct arena *a, struct channel_shares *s
 		if (sv_eq(s->key, key) && (key.n || sv_eq(s->group, group)))
 			return s;
 	}
-	if (shares->n == shares->size) {
-		size_t size = shares->size ? 2 * shares->size : 4;
-		struct channel_share *v = ARENA_ARRAY(a, size, struct channel_share);
-
-		for (size_t i = 0; i < shares->n; i++)
-			v[i] = shares->v[i];
-		shares->v = v;
-		shares->size = size;
-	}
+	shares->v = arena_more(a, shares->v, shares->n, &shares->size, sizeof(*shares->v));
 	s = &shares->v[shares->n++];
 	s->key = key;
 	s->group = group;
@@ -131,14 +123,6 @@ size_t channel_units(struct sv s)
 
 struct channel_item *channel_item_add(struct arena *a, struct channel_items *items)
 {
-	if (items->n == items->size) {
-		size_t size = items->size ? 2 * items->size : 4;
-		struct channel_item *v = ARENA_ARRAY(a, size, struct channel_item);
-
-		for (size_t i = 0; i < items->n; i++)
-			v[i] = items->v[i];
-		items->v = v;
-		items->size = size;
-	}
+	items->v = arena_more(a, items->v, items->n, &items->size, sizeof(*items->v));
 	return &items->v[items->n++];
 }

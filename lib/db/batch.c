@@ -29,15 +29,7 @@ struct arena *db_arena(const struct db_batch *b)
 
 static struct statement *append(struct db_batch *b)
 {
-	if (b->n == b->size) {
-		size_t size = b->size ? b->size * 2 : 8;
-		struct statement *more = ARENA_ARRAY(b->arena, size, struct statement);
-
-		if (b->n)
-			memcpy(more, b->statements, b->n * sizeof(*more));
-		b->statements = more;
-		b->size = size;
-	}
+	b->statements = arena_more(b->arena, b->statements, b->n, &b->size, sizeof(*b->statements));
 	return &b->statements[b->n++];
 }
 

@@ -182,15 +182,8 @@ static void add_file(struct parser *p, const struct part *part)
 
 static void add_field(struct parser *p, const struct part *part)
 {
-	if (p->fields->n == p->nfields_size) {
-		size_t size = p->nfields_size ? p->nfields_size * 2 : 16;
-		struct http_pair *v = ARENA_ARRAY(p->arena, size, struct http_pair);
-
-		if (p->fields->n)
-			memcpy(v, p->fields->v, p->fields->n * sizeof(*v));
-		p->fields->v = v;
-		p->nfields_size = size;
-	}
+	p->fields->v = arena_more(p->arena, p->fields->v, p->fields->n, &p->nfields_size,
+				  sizeof(*p->fields->v));
 	p->fields->v[p->fields->n++] = (struct http_pair){ part->name, part->data };
 }
 

@@ -162,15 +162,7 @@ static void find_glyphs(struct shaping *s)
 
 static struct pdf_text_line *add_line(struct pdf *d, struct pdf_para *p)
 {
-	if (p->n == p->size) {
-		struct pdf_text_line *more;
-
-		p->size = p->size ? p->size * 2 : 4;
-		more = ARENA_ARRAY(d->a, p->size, struct pdf_text_line);
-		if (p->n)
-			memcpy(more, p->lines, p->n * sizeof(*more));
-		p->lines = more;
-	}
+	p->lines = arena_more(d->a, p->lines, p->n, &p->size, sizeof(*p->lines));
 	p->lines[p->n] = (struct pdf_text_line){ 0 };
 	return &p->lines[p->n++];
 }

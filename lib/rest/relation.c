@@ -99,17 +99,9 @@ struct candidates {
 static void consider(const struct tree *t, const struct level *l, struct candidates *c,
 		     struct relation r)
 {
-	struct relation *more;
-
 	if (!fits(t, l, &r))
 		return;
-	if (c->n == c->size) {
-		c->size = c->size ? c->size * 2 : 8;
-		more = ARENA_ARRAY(t->arena, c->size, struct relation);
-		if (c->n)
-			memcpy(more, c->v, c->n * sizeof(*more));
-		c->v = more;
-	}
+	c->v = arena_more(t->arena, c->v, c->n, &c->size, sizeof(*c->v));
 	c->v[c->n++] = r;
 }
 

@@ -33,15 +33,7 @@ void sql_again(struct sql *q, int n)
 
 int sql_param(struct sql *q, struct sv value)
 {
-	if (q->n == q->size) {
-		size_t size = q->size ? q->size * 2 : 8;
-		struct db_value *more = ARENA_ARRAY(q->arena, size, struct db_value);
-
-		if (q->n)
-			memcpy(more, q->params, q->n * sizeof(*more));
-		q->params = more;
-		q->size = size;
-	}
+	q->params = arena_more(q->arena, q->params, q->n, &q->size, sizeof(*q->params));
 	/* An empty value is a value, not null. */
 	q->params[q->n++] =
 		(struct db_value){ .kind = DB_TEXT_, .text = sv_present(value) ? value : SV("") };

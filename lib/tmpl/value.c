@@ -99,15 +99,7 @@ struct tmpl_value *tmpl_from_json(struct arena *a, json_t *json)
 
 static void entries_add(struct tmpl_entries *e, struct sv key, struct tmpl_value *value)
 {
-	if (e->n == e->size) {
-		size_t size = e->size ? e->size * 2 : 8;
-		struct tmpl_entry *at = ARENA_ARRAY(e->arena, size, struct tmpl_entry);
-
-		if (e->n)
-			memcpy(at, e->at, e->n * sizeof(*at));
-		e->at = at;
-		e->size = size;
-	}
+	e->at = arena_more(e->arena, e->at, e->n, &e->size, sizeof(*e->at));
 	e->at[e->n++] = (struct tmpl_entry){ key, value ? value : tmpl_null(e->arena) };
 }
 

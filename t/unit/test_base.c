@@ -46,6 +46,28 @@ static void clean(void *arg)
 	cleaned = cleaned * 10 + *(int *)arg;
 }
 
+static void test_arena_more(void)
+{
+	struct arena *a = arena_new();
+	size_t room = 0, n = 0;
+	int *v = NULL, *first;
+	bool kept = true;
+
+	v = first = arena_more(a, v, n, &room, sizeof(*v));
+	ok(room == 8 && !v[7], "a list begins with room for 8, all zero");
+	for (; n < 100; n++) {
+		v = arena_more(a, v, n, &room, sizeof(*v));
+		v[n] = (int)n;
+		if (n < 8)
+			kept &= v == first;
+	}
+	ok(kept, "and stays where it is while there is room");
+	for (size_t i = 0; i < n; i++)
+		kept &= v[i] == (int)i;
+	ok(kept && room == 128 && !v[127], "a longer one has what was in it, and zeros behind that");
+	arena_free(a);
+}
+
 static void test_arena(void)
 {
 	struct arena *a = arena_new();
@@ -149,6 +171,7 @@ int main(void)
 	test_tr();
 	test_text();
 	test_arena();
+	test_arena_more();
 	test_buf();
 	test_clock_and_ids();
 	test_conf();
