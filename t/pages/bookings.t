@@ -79,7 +79,7 @@ async function form(page) {
 
 async function overlaps(page) {
 	await create(page, `Double ${stamp}`, '15:00', '16:00');
-	const warning = page.locator('.alert-warn');
+	const warning = page.locator('.alert-warning');
 	t.ok((await warning.textContent()).includes(`Planning ${stamp}`), 'an overlap is named');
 	t.is(status(`Double ${stamp}`), '', 'and not saved yet');
 	await t.axe(page, 'overlap');
@@ -95,7 +95,7 @@ async function overlaps(page) {
 	await page.fill('#start', at('14:30'));
 	await page.fill('#end', at('16:00'));
 	await leaves(page, page.click('.form-actions .btn-primary'));
-	t.ok(await page.isVisible('.alert-warn'), 'but for another time');
+	t.ok(await page.isVisible('.alert-warning'), 'but for another time');
 }
 
 async function list(page) {

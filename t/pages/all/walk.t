@@ -15,6 +15,9 @@ t.run(async () => {
 	const company = one('select company_id from contacts where organization_id = $1 and company_id is not null order by id limit 1');
 	const deal = one('select id from deals where organization_id = $1 and contact_id is not null order by id limit 1');
 	const pipeline = one('select id from pipelines where organization_id = $1 and is_default');
+	// Without a rate of its own, so that the forecast says what it leaves out.
+	const foreign = t.sql(`insert into deals (organization_id, title, value, currency, contact_id, pipeline_id, stage, expected_close_date)
+		select $1, 'Walk abroad', 5, 'ISK', $2, $3, 'new', current_date returning id`, org, contact, pipeline);
 	const lead = t.sql(`insert into leads (organization_id, name, company_name, email, phone) values ($1, 'Walk Lead', 'Walkers', 'walk@lead.example', '+4915199900011') returning id`, org);
 	const task = t.sql(`insert into tasks (organization_id, title, assignee_id, due_date, contact_id) values ($1, 'Walk the pages', $2, now() - interval '1 hour', $3) returning id`, org, anna, contact);
 	t.sql(`insert into notifications (organization_id, user_id, kind, record_type, record_id, data) values ($1, $2, 'task.due', 'task', $3, '{"title": "Walk the pages"}')`, org, anna, task);
@@ -43,6 +46,7 @@ t.run(async () => {
 				const answer = await page.goto(path);
 				if (!t.ok(answer.status() === 200, `${where}: is there`)) continue;
 				t.is(await page.evaluate(() => `${document.documentElement.lang} ${document.documentElement.dir}`), language === 'ar' ? 'ar rtl' : 'en ltr', `FACT-3 ${where}: language and direction`);
+				if (name === 'forecast') t.ok(await page.isVisible('.alert-warning'), `${where}: an amount without a rate is named`);
 				await t.fits(page, `FACT-2 ${where}`);
 				// Each page in each shape and each language, not in all pairs of them.
 				if (phone === (language === 'ar')) await t.axe(page, `FACT-4 ${where}`);
@@ -62,4 +66,5 @@ t.run(async () => {
 	t.sql('delete from notifications where record_id = $1', task);
 	t.sql('delete from tasks where id = $1', task);
 	t.sql('delete from leads where id = $1', lead);
+	t.sql('delete from deals where id = $1', foreign);
 });
