@@ -11,7 +11,7 @@ const column = (page, stage) => page.locator(`.column[data-stage="${stage}"]`);
 const card = (page, id) => page.locator(`#deal-${id}`);
 const inColumn = (page, id, stage) => page.waitForSelector(`.column[data-stage="${stage}"] #deal-${id}`);
 const stageOf = (id) => t.sql('select stage from deals where id = $1::uuid', id);
-const moved = (page) => page.waitForResponse((r) => r.url().includes('/move') && r.ok(), { timeout: 6000 });
+const moved = (page) => page.waitForResponse((r) => r.url().includes('/move') && r.ok());
 const url = (more = '') => `/deals?view=board&tag=${stamp}${more}`;
 
 function make(title, value, { stage = 'new', set = '', currency = 'EUR' } = {}) {
@@ -22,29 +22,10 @@ function make(title, value, { stage = 'new', set = '', currency = 'EUR' } = {}) 
 	return id;
 }
 
-// As a hand does it: in steps.
-async function drag(page, what, where, { hold = false } = {}) {
-	const from = await what.boundingBox(), to = await where.boundingBox();
-	const x = from.x + 60, y = from.y + 20, dx = to.x + to.width / 2 - x, dy = to.y + 60 - y;
-	await page.mouse.move(x, y);
-	await page.mouse.down();
-	for (let i = 1; i <= 10; i++) {
-		await page.mouse.move(x + (dx * i) / 10, y + (dy * i) / 10);
-		await page.waitForTimeout(25);
-	}
-	if (hold) return;
-	await page.waitForTimeout(120);
-	await page.mouse.up();
-}
-
-// A hand that lost its card takes it once more: news of another change may have
-// exchanged it just then.
 async function dragTo(page, id, stage) {
-	for (let n = 0; n < 3; n++) {
-		const answer = moved(page).catch((error) => { if (n === 2) throw error; });
-		await drag(page, card(page, id), column(page, stage).locator('[data-cards]'));
-		if (await answer) return;
-	}
+	const answer = moved(page);
+	await t.drag(page, card(page, id), column(page, stage).locator('[data-cards]'));
+	await answer;
 }
 
 async function live(page) {
@@ -62,7 +43,7 @@ async function live(page) {
 	t.is(await column(other, 'qualified').locator('[data-amount]').textContent(), '€100', 'DEA-15 with its sum');
 	t.ok(await other.evaluate(() => window.same === document.getElementById('board')) && !reloads.length, 'the card alone: the board is not drawn again');
 	// Whoever drags is not disturbed; what happened meanwhile is there when he lets go.
-	await drag(other, card(other, b), column(other, 'proposal').locator('[data-cards]'), { hold: true });
+	await t.drag(other, card(other, b), column(other, 'proposal').locator('[data-cards]'), { hold: true });
 	t.sql(`update deals set title = 'Renamed ${stamp}' where id = $1::uuid`, a);
 	await page.waitForSelector(`#deal-${a} a:text("Renamed ${stamp}")`);
 	t.like(await card(other, a).textContent(), new RegExp(`Live A ${stamp}`), 'nothing changes under a hand that drags');
@@ -254,7 +235,7 @@ async function gates(page) {
 	t.is(stageOf(id), 'demo', 'GAT-11 a soft gate lets pass');
 	t.like(await page.locator('.toast-line').last().textContent(), /Expected close|Close date/i, 'GAT-11 and warns of what is missing');
 	const refused = page.waitForResponse((r) => r.url().includes('/move') && r.status() === 409);
-	await drag(page, card(page, id), column(page, 'offer').locator('[data-cards]'));
+	await t.drag(page, card(page, id), column(page, 'offer').locator('[data-cards]'));
 	await refused;
 	await page.waitForSelector('#gate[open]');
 	t.is(await page.locator('#gate [data-gate-list] li').count(), 2, 'GAT-12 a hard gate says everything that is missing');

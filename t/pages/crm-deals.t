@@ -9,7 +9,7 @@ const column = (page, stage) => page.locator(`.column[data-stage="${stage}"]`);
 const card = (page, id) => page.locator(`#deal-${id}`);
 const count = async (page, stage) => Number(await column(page, stage).locator('[data-count]').textContent());
 const stageOf = (id) => t.sql('select stage from deals where id = $1::uuid', id);
-const moved = (page) => page.waitForResponse((r) => r.url().includes('/move') && r.ok(), { timeout: 6000 });
+const moved = (page) => page.waitForResponse((r) => r.url().includes('/move') && r.ok());
 
 function make(title, value, stage = 'new') {
 	return t.sql(`insert into deals (organization_id, title, value, currency, stage, contact_id, tags)
@@ -17,28 +17,10 @@ function make(title, value, stage = 'new') {
 		where organization_id = $1::uuid and first_name = 'Jonas' limit 1 returning id`, org, title, value, stage, `t${stamp}`);
 }
 
-// As a hand does it: in steps.
-async function drag(page, what, where) {
-	const from = await what.boundingBox(), to = await where.boundingBox();
-	const x = from.x + 60, y = from.y + 20, dx = to.x + to.width / 2 - x, dy = to.y + 40 - y;
-	await page.mouse.move(x, y);
-	await page.mouse.down();
-	for (let i = 1; i <= 10; i++) {
-		await page.mouse.move(x + (dx * i) / 10, y + (dy * i) / 10);
-		await page.waitForTimeout(25);
-	}
-	await page.waitForTimeout(120);
-	await page.mouse.up();
-}
-
-// A hand that lost its card takes it once more: news of another change may have
-// exchanged it just then.
 async function dragTo(page, id, stage) {
-	for (let n = 0; n < 3; n++) {
-		const answer = moved(page).catch((error) => { if (n === 2) throw error; });
-		await drag(page, card(page, id), column(page, stage).locator('[data-cards]'));
-		if (await answer) return;
-	}
+	const answer = moved(page);
+	await t.drag(page, card(page, id), column(page, stage).locator('[data-cards]'));
+	await answer;
 }
 
 async function mouse(page, id) {

@@ -157,6 +157,33 @@ async function theme(page, name) {
 	}, name);
 }
 
+// ---- dragging --------------------------------------------------------------------
+
+// What SQL changed has been told to open pages, and they have taken it in: a card that
+// a test takes next is not exchanged for a newer one under its hand.
+async function calm(page) {
+	for (let n = 0; n < 100 && sql('select exists (select from events where seq is null)') === 't'; n++) await page.waitForTimeout(50);
+	await page.waitForTimeout(300);
+	await page.waitForFunction(() => !document.querySelector('.htmx-request, .htmx-settling, .htmx-swapping'));
+}
+
+// As a hand does it: in steps. x, y: where it takes hold, from the corner of `what`;
+// down: how far below the upper edge of `where` it lets go; hold: it does not.
+async function drag(page, what, where, { x = 60, y = 20, down = 60, hold = false } = {}) {
+	await calm(page);
+	const from = await what.boundingBox(), to = await where.boundingBox();
+	const left = from.x + x, top = from.y + y, dx = to.x + to.width / 2 - left, dy = to.y + down - top;
+	await page.mouse.move(left, top);
+	await page.mouse.down();
+	for (let i = 1; i <= 12; i++) {
+		await page.mouse.move(left + (dx * i) / 12, top + (dy * i) / 12);
+		await page.waitForTimeout(25);
+	}
+	if (hold) return;
+	await page.waitForTimeout(150);
+	await page.mouse.up();
+}
+
 // ---- looking ---------------------------------------------------------------------
 
 async function axeOnce(page, only) {
@@ -276,5 +303,5 @@ async function run(test) {
 
 const expectTrouble = (pattern) => wanted.push(pattern);
 
-module.exports = { ok, is, like, lives, diag, skipAll, config, sql, launch, open, login, theme, axe, shot, shots, fits,
+module.exports = { ok, is, like, lives, diag, skipAll, config, sql, launch, open, login, theme, drag, axe, shot, shots, fits,
 	standin, calls, telegram, until, run, expectTrouble };

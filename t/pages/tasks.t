@@ -118,19 +118,6 @@ async function panel(page, id) {
 	await t.lives(page.waitForSelector('.toast-line.bad:has-text("blocked by")'), 'GAT-32 and the page says by what');
 }
 
-async function drag(page, what, where, down = 30) {
-	const from = await what.boundingBox(), to = await where.boundingBox();
-	const x = from.x + 30, y = from.y + 8, dx = to.x + to.width / 2 - x, dy = to.y + down - y;
-	await page.mouse.move(x, y);
-	await page.mouse.down();
-	for (let i = 1; i <= 12; i++) {
-		await page.mouse.move(x + (dx * i) / 12, y + (dy * i) / 12);
-		await page.waitForTimeout(25);
-	}
-	await page.waitForTimeout(150);
-	await page.mouse.up();
-}
-
 async function board(page, other, id) {
 	await page.goto(`/tasks?view=board&tag=t${stamp}`);
 	await other.goto(`/tasks?view=board&tag=t${stamp}`);
@@ -140,13 +127,13 @@ async function board(page, other, id) {
 	await t.shots(page, 'task-board');
 	const column = (p, status) => p.locator(`.column[data-status="${status}"]`);
 	const answer = answered(page, '/set');
-	await drag(page, page.locator(`#card-${free}`), column(page, 'In Progress').locator('[data-cards]'));
+	await t.drag(page, page.locator(`#card-${free}`), column(page, 'In Progress').locator('[data-cards]'), { x: 30, y: 8, down: 30 });
 	await answer;
 	t.is(of(free, 'status'), 'In Progress', 'the board: a card dragged to another column changes its status');
 	await t.lives(other.waitForSelector(`.column[data-status="In Progress"] #card-${free}`), 'a second browser sees it');
 	await settled(page);
 	const refused = answered(page, '/set');
-	await drag(page, page.locator(`#card-${id}`), column(page, 'In Progress').locator('[data-cards]'));
+	await t.drag(page, page.locator(`#card-${id}`), column(page, 'In Progress').locator('[data-cards]'), { x: 30, y: 8, down: 30 });
 	t.is((await refused).status(), 409, 'GAT-32 a blocked card is not dragged to In progress');
 	await t.lives(column(page, 'To Do').locator(`#card-${id}`).waitFor(), 'GAT-32 it is back where it was');
 	await page.waitForTimeout(900); // the refresh that follows
@@ -170,7 +157,7 @@ async function calendar(page) {
 	await t.shots(page, 'task-calendar');
 	const target = page.locator(`.cal-day[data-day="${from.slice(0, 8)}17"]`);
 	const answer = answered(page, '/set');
-	await drag(page, item, target, 10); // on its number: no other day's
+	await t.drag(page, item, target, { x: 30, y: 8, down: 10 }); // on its number: no other day's
 	await answer;
 	t.is(of(id, `to_char(due_date at time zone 'Europe/Berlin', 'DD HH24:MI')`), `17 ${clock}`, 'TSK-25 dragged to another day, the change is stored and the time kept');
 	await settled(page);
