@@ -1,5 +1,5 @@
 dist_man_MANS += doc/kontor.1 doc/kontor.conf.5
-EXTRA_DIST += doc/admin.md doc/api.md doc/architecture.md doc/dependencies.md doc/install.md \
+EXTRA_DIST += doc/admin.md doc/api.md doc/architecture.md doc/dependencies.md doc/gateways.md doc/install.md \
 	doc/rest.md doc/webhooks.md doc/images/board.png doc/images/booking.png doc/images/inbox.png \
 	doc/images/quote.png doc/images/quote-pdf.png
 

@@ -96,6 +96,9 @@ static bool turn(struct loop *l)
 	bool wake = l->asleep && (l->notified || l->busy);
 	int events;
 
+	/* Lost with the database, taking is done again: what must not happen twice is
+	 * written down by each job in a commit of its own, which comes after this one. */
+	db_soon(b);
 	if (wake)
 		db_add(b, "select job.awake($1)", DB_C(l->w.name));
 	l->notified = false;
@@ -200,8 +203,12 @@ static void hear(struct loop *l)
 	struct sv channel, payload;
 	bool reconnected = false;
 
-	while (db_notified(l->w.db, l->arena, &channel, &payload, &reconnected))
-		l->notified = true;
+	while (db_notified(l->w.db, l->arena, &channel, &payload, &reconnected)) {
+		if (sv_eq(channel, SV("kontor_now")))
+			event_publish_now(l->w.net, payload);
+		else
+			l->notified = true;
+	}
 	l->notified |= reconnected;
 }
 
@@ -315,6 +322,7 @@ static void inside(struct loop *l, struct arena *a)
 	o.handlers = worker_handlers(&o.n_handlers);
 	l->jobs = job_queue_new(&o);
 	reached(l, db_listen(l->w.db, "kontor_job", a, &e), &e);
+	reached(l, db_listen(l->w.db, "kontor_now", a, &e), &e);
 }
 
 static void signals(void)

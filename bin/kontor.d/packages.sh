@@ -21,7 +21,7 @@ libqrencode-dev libarchive-dev libxml2-dev
 ASSET_PACKAGES='nodejs:node npm:npm'
 # To test and to measure.
 TEST_PACKAGES='
-chromium pgbouncer opensmtpd postgresql-15-pgtap clang libclang-rt-14-dev libxml2-utils poppler-utils
+chromium pgbouncer opensmtpd dovecot-imapd dovecot-pop3d postgresql-15-pgtap clang libclang-rt-14-dev libxml2-utils poppler-utils
 php-fpm php-pgsql wrk curl nodejs:node npm:npm
 '
 
@@ -119,9 +119,9 @@ packages_without_stock_cluster() {
 packages_quieten() {
 	local service
 	have systemctl || return 0
-	for service in nginx pgbouncer opensmtpd; do
+	for service in nginx pgbouncer opensmtpd dovecot-imapd; do
 		case " $1 " in
-		*" $service "*) as_root systemctl -q disable "$service" 2>/dev/null || true ;;
+		*" $service "*) as_root systemctl -q disable "${service%-imapd}" 2>/dev/null || true ;;
 		esac
 	done
 }

@@ -7,9 +7,8 @@
 #
 # Texts: {{#_}}...{{/_}} in templates/, tr("..."), tr_n("...", "...") and N_("...")
 # in fcgi/, lib/ and worker/, messages of form_error, form_required and err_set in
-# fcgi/app, and what the SQL of the CRM refuses (sql/004, 062, 065, 066, 10* to 17*):
-# message and hint without values in them. Prints what it finds; the exit status is 1
-# when there is something.
+# fcgi/app, and what the SQL refuses: message and hint without values in them. Prints
+# what it finds; the exit status is 1 when there is something.
 use strict;
 use warnings;
 use File::Find qw(find);
@@ -79,6 +78,7 @@ sub texts {
 		if ($file =~ m{/fcgi/app/}) {
 			$texts{literal_text($1)} //= $file
 				while $text =~ /\bform_(?:error\([^;"]*"[^"]*",\s*SV\(|required\([^;"]*"[^"]*",\s*)($literal)/g;
+			$texts{literal_text($1)} //= $file while $text =~ /\binbox_refuse\(rq,\s*"[^"]*",\s*($literal)/g;
 			while ($text =~ /\berr_set\([^;"]*,\s*ST_\w+,\s*($literal)\)/g) {
 				$texts{literal_text($1)} //= $file;
 			}
@@ -88,7 +88,7 @@ sub texts {
 			$texts{literal_text($2)} //= $file;
 		}
 	}
-	for my $file (grep { m{/(?:004|06[256]|1[0-7]\d)_} } files(qr/\.sql$/, 'sql')) {
+	for my $file (files(qr/\.sql$/, 'sql')) {
 		$texts{$_} //= $file for refusals(slurp($file));
 	}
 	delete $texts{''};

@@ -4,11 +4,12 @@
 #	t/**/*.t	Perl, Node or shell, as the first line says
 #	t/sql/*.sql	pgTAP
 #
-# Two lanes run side by side, one file at a time in each: the tests of pages,
-# which the browser makes slow, and all others. The files of a lane share an
+# Three lanes run side by side, one file at a time in each: the tests of pages,
+# which the browser makes slow, up to o; those from p on, with the tests that
+# start an instance of their own because they stop programs or change settings
+# (own_instance of t/lib/Kontor.pm); and all others. The files of a lane share an
 # instance with the demo data, started here and stopped at the end whatever
-# happens; $KONTOR_JSON names its kontor.json. A test that stops programs or
-# changes settings starts its own (t/lib/Kontor.pm).
+# happens; $KONTOR_JSON names its kontor.json.
 
 TEST_HOMES=()
 TEST_TEMPLATE=
@@ -27,12 +28,17 @@ cmd_test() {
 	done
 	test_prepare
 	test_traps
-	unset KONTOR_JSON KONTOR_JSON_PAGES
-	[ ${#files[@]} -gt 0 ] || mapfile -t files < <(test_files)
+	unset KONTOR_JSON KONTOR_JSON_PAGES KONTOR_JSON_MORE
+	if [ ${#files[@]} -eq 0 ]; then
+		mapfile -t files < <(test_files)
+		# Building them with sanitizers takes longer than they run: by name, or by the variable.
+		export KONTOR_FUZZ_SECONDS="${KONTOR_FUZZ_SECONDS:-0}"
+	fi
 	for file in "${files[@]}"; do
 		case $file in
 		t/unit/*) ;;
 		t/pages/all/*) [ -n "${KONTOR_JSON:-}" ] || test_shared_start KONTOR_JSON ;;
+		t/pages/[p-z]*) [ -n "${KONTOR_JSON_MORE:-}" ] || test_shared_start KONTOR_JSON_MORE ;;
 		t/pages/*) [ -n "${KONTOR_JSON_PAGES:-}" ] || test_shared_start KONTOR_JSON_PAGES ;;
 		*) [ -n "${KONTOR_JSON:-}" ] || test_shared_start KONTOR_JSON ;;
 		esac
@@ -41,8 +47,8 @@ cmd_test() {
 	# In the background, so that a signal reaches us at once; in a session of
 	# its own, so that the whole of it can be ended.
 	# shellcheck disable=SC2086
-	setsid prove --timer --failures $verbose -j "${KONTOR_TEST_JOBS:-2}" -e t/lib/run \
-		--rules 'seq=t/pages/*' --rules 'seq=**' "${files[@]}" </dev/null &
+	setsid prove --timer --failures $verbose -j "${KONTOR_TEST_JOBS:-3}" -e t/lib/run \
+		--rules "seq={$(test_lane)}" --rules 'seq=t/pages/*' --rules 'seq=**' "${files[@]}" </dev/null &
 	TEST_PROVE=$!
 	wait "$TEST_PROVE" || rc=$?
 	TEST_PROVE=
@@ -67,6 +73,15 @@ test_file() {
 		say "$path"
 		;;
 	esac
+}
+
+# The lane of what starts its own instance and asks nothing of another, and of pages from p on.
+test_lane() {
+	local shared='(^|[^>:[:alnum:]_])(tenant|api|psql|rows|browser|kontor|kontor_json)\('
+	{
+		find t -name node_modules -prune -o -name '*.t' -exec grep -l 'own_instance' {} + | xargs grep -LE "$shared"
+		find t/pages -maxdepth 1 -name '[p-z]*.t'
+	} | sort | paste -sd,
 }
 
 # Small and fast ones first, so that the first failure is the simplest.

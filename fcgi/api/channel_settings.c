@@ -18,8 +18,9 @@ static const struct secret {
 } secrets[] = {
 	{ "access_token", false },    { "app_secret", false },	  { "api_key", false },
 	{ "appgain_api_key", false }, { "bot_token", false },	  { "client_secret", false },
-	{ "page_access_token", false }, { "password", false },	  { "refresh_token", false },
-	{ "secret_token", true },     { "verify_token", true },
+	{ "outgoing_password", false }, { "page_access_token", false }, { "password", false },
+	{ "refresh_token", false },   { "secret_access_key", false }, { "secret_token", true },
+	{ "verify_token", true },
 };
 
 #define SECRETS (sizeof(secrets) / sizeof(*secrets))

@@ -17,12 +17,14 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/crm/sql.c \
 	fcgi/api/channel_settings.c \
 	fcgi/api/functions/bot_control.c \
+	fcgi/api/functions/channel_oauth.c \
 	fcgi/api/functions/facebook_oauth.c \
 	fcgi/api/functions/import_csv.c \
 	fcgi/api/functions/insert_message.c \
 	fcgi/api/functions/mobile_call.c \
 	fcgi/api/functions/mobile_contacts.c \
 	fcgi/api/functions/send_message.c \
+	fcgi/api/functions/send_unseen.c \
 	fcgi/api/functions/service_monitoring.c \
 	fcgi/api/functions/generate_api_key.c \
 	fcgi/api/functions/accept_invitation.c \
@@ -42,4 +44,5 @@ fcgi_api_kontor_api_SOURCES = \
 	fcgi/api/functions/import_contacts_bulk.c \
 	fcgi/api/functions/rows.c fcgi/api/functions/rows.h \
 	fcgi/api/functions/search.c \
+	fcgi/api/functions/translate_message.c \
 	fcgi/api/routes.c fcgi/api/routes.h

@@ -200,7 +200,7 @@ static void show_sorts(const struct list *l, struct tmpl_value *list)
 		struct tmpl_value *one = tmpl_push_map(sorts);
 
 		tmpl_set_text(one, "name", sv_from(s->name));
-		tmpl_set_text(one, "label", sv_from(s->label));
+		tmpl_set_text(one, "label", sv_from(tr(s->label)));
 		tmpl_set_bool(one, "selected", s == l->sort);
 	}
 }

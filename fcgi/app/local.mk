@@ -29,7 +29,9 @@ fcgi_app_kontor_app_SOURCES = \
 	fcgi/app/routes/records.def \
 	fcgi/app/routes/tasks.def \
 	fcgi/app/routes/imports.def \
+	fcgi/app/routes/channels.def \
 	fcgi/app/routes/inbox.def \
+	fcgi/app/routes/hub.def \
 	fcgi/app/routes/bookings.def \
 	fcgi/app/routes/quotes.def \
 	fcgi/app/routes/settings.def \
@@ -45,6 +47,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/booking.c \
 	fcgi/app/pages/booking_form.c \
 	fcgi/app/pages/bookings.c \
+	fcgi/app/pages/communications.c \
 	fcgi/app/pages/companies.c \
 	fcgi/app/pages/company.c \
 	fcgi/app/pages/company_form.c \
@@ -63,6 +66,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/deals_filter.c \
 	fcgi/app/pages/deals_quick.c \
 	fcgi/app/pages/discard_reasons.c \
+	fcgi/app/pages/facebook.c \
 	fcgi/app/pages/files.c \
 	fcgi/app/pages/forecast.c \
 	fcgi/app/pages/history.c \
@@ -71,7 +75,24 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/import_map.c \
 	fcgi/app/pages/imports.c fcgi/app/imports.h \
 	fcgi/app/pages/inbox.c fcgi/app/pages/inbox.h \
-	fcgi/app/pages/inbox_post.c \
+	fcgi/app/pages/inbox_change.c \
+	fcgi/app/pages/inbox_trouble.c \
+	fcgi/app/pages/inbox_views.c \
+	fcgi/app/pages/inbox_reports.c \
+	fcgi/app/pages/inbox_new.c \
+	fcgi/app/pages/inbox_merge.c \
+	fcgi/app/pages/inbox_here.c \
+	fcgi/app/pages/inbox_filter.c \
+	fcgi/app/pages/inbox_bulk.c \
+	fcgi/app/pages/inbox_composer.c \
+	fcgi/app/pages/inbox_list.c \
+	fcgi/app/pages/inbox_mail.c \
+	fcgi/app/pages/inbox_message.c \
+	fcgi/app/pages/inbox_act.c \
+	fcgi/app/pages/inbox_search.c \
+	fcgi/app/pages/inbox_note.c \
+	fcgi/app/pages/inbox_talk.c \
+	fcgi/app/pages/inbox_thread.c \
 	fcgi/app/pages/invitation.c \
 	fcgi/app/pages/lead.c \
 	fcgi/app/pages/lead_convert.c \
@@ -82,6 +103,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/leads_board.c \
 	fcgi/app/pages/live.c \
 	fcgi/app/pages/login.c \
+	fcgi/app/pages/macros.c \
 	fcgi/app/pages/merge.c \
 	fcgi/app/pages/notes.c \
 	fcgi/app/pages/notifications.c \
@@ -93,6 +115,7 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/privacy.c \
 	fcgi/app/pages/products.c \
 	fcgi/app/pages/profile.c \
+	fcgi/app/pages/push.c \
 	fcgi/app/pages/quote.c \
 	fcgi/app/pages/quote_send.c \
 	fcgi/app/pages/quotes.c \
@@ -102,8 +125,15 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/search.c \
 	fcgi/app/pages/security.c \
 	fcgi/app/pages/settings.c \
-	fcgi/app/pages/settings_channels.c \
+	fcgi/app/pages/channel_connect.c \
+	fcgi/app/pages/channel_health.c \
+	fcgi/app/pages/settings_channel.c \
+	fcgi/app/pages/settings_channel_form.c \
+	fcgi/app/pages/settings_channels.c fcgi/app/pages/settings_channels.h \
+	fcgi/app/pages/settings_chat.c \
+	fcgi/app/pages/settings_messages.c \
 	fcgi/app/pages/signup.c \
+	fcgi/app/pages/sla.c \
 	fcgi/app/pages/task.c \
 	fcgi/app/pages/task_change.c \
 	fcgi/app/pages/task_form.c \
@@ -114,7 +144,9 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/tasks_day.c \
 	fcgi/app/pages/tasks_figures.c \
 	fcgi/app/pages/tasks_list.c \
+	fcgi/app/pages/talk_template.c \
 	fcgi/app/pages/targets.c \
+	fcgi/app/pages/templates.c \
 	fcgi/app/pages/tags.c \
 	fcgi/app/pages/team.c \
 	fcgi/app/pages/trash.c \
@@ -123,4 +155,5 @@ fcgi_app_kontor_app_SOURCES += \
 	fcgi/app/pages/teams.c \
 	fcgi/app/pages/webhook_event.def \
 	fcgi/app/pages/webhook_log.c \
+	fcgi/app/pages/whatsapp_templates.c fcgi/app/pages/whatsapp_templates.h \
 	fcgi/app/pages/webhooks.c

@@ -118,7 +118,7 @@ static enum status unmatched(struct call *c, const struct channel_share *s,
 	log_warn("unmatched call", LOG_C("type", ch->type), LOG_S("key", name),
 		 LOG_S("channel", sole ? sole->id : SV_NONE));
 	intake_count(c->rq, ch, "unmatched");
-	return sole ? intake_store(c->rq, sole, SV_NONE, part_of(c, s), why, e) : ST_OK;
+	return sole ? intake_store_dead(c->rq, sole, part_of(c, s), why, s->key, e) : ST_OK;
 }
 
 /* *bad: what is wrong with the body, told to those alone who prove themselves. */
@@ -152,7 +152,7 @@ static enum status store_share(struct call *c, const struct channel_share *s,
 
 	if (ch->dedupe)
 		dedupe = ch->dedupe(c->rq->arena, c->shares.n == 1 || !s->body ? body : s->body);
-	return intake_store(c->rq, acc, dedupe, part_of(c, s), SV_NONE, e);
+	return intake_store(c->rq, acc, dedupe, part_of(c, s), e);
 }
 
 static enum status store_shares(struct call *c, const struct channel_account **of, json_t *body,

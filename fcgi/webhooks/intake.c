@@ -3,34 +3,52 @@
 #include "base/log.h"
 #include "crypto/crypto.h"
 
+/* unmatched: as intake_store_dead; SV_NONE: it is to be worked on. */
+struct call_row {
+	struct sv dedupe, body, error, unmatched;
+};
+
 static enum status store_once(struct http_request *rq, const struct channel_account *acc,
-			      struct sv dedupe, struct sv body, struct sv error, struct err *e)
+			      const struct call_row *c, struct err *e)
 {
 	struct db_batch *b = db_batch(web_of(rq)->db, rq->arena);
 
 	db_as_system(b, acc->organization_id);
 	db_add(b,
 	       "insert into inbound_hooks (organization_id, channel_account_id, dedupe, body, "
-	       "state, error) "
+	       "state, error, unmatched) "
 	       "values ($1, $2, $3, $4, case when $5::text is null then 'new' else 'failed' end, "
-	       "$5) "
+	       "$5, $6) "
 	       "on conflict do nothing",
-	       DB_S(acc->organization_id), DB_S(acc->id), DB_S(dedupe), DB_BYTES(body),
-	       DB_OPT(error));
+	       DB_S(acc->organization_id), DB_S(acc->id), DB_S(c->dedupe), DB_BYTES(c->body),
+	       DB_OPT(c->error), DB_OPT(c->unmatched));
 	return db_run(b, e);
 }
 
-enum status intake_store(struct http_request *rq, const struct channel_account *acc,
-			 struct sv dedupe, struct sv body, struct sv error, struct err *e)
+static enum status store(struct http_request *rq, const struct channel_account *acc,
+			 struct call_row *c, struct err *e)
 {
 	log_tenant(acc->organization_id);
-	if (!dedupe.n)
-		dedupe = crypto_token_hash(rq->arena, body);
-	if (store_once(rq, acc, dedupe, body, error, e) != ST_UNAVAILABLE)
+	if (!c->dedupe.n)
+		c->dedupe = crypto_token_hash(rq->arena, c->body);
+	if (store_once(rq, acc, c, e) != ST_UNAVAILABLE)
 		return e->status;
 	/* The connection was gone, perhaps for long. Doing it twice does no harm. */
 	*e = (struct err){ 0 };
-	return store_once(rq, acc, dedupe, body, error, e);
+	return store_once(rq, acc, c, e);
+}
+
+enum status intake_store(struct http_request *rq, const struct channel_account *acc,
+			 struct sv dedupe, struct sv body, struct err *e)
+{
+	return store(rq, acc, &(struct call_row){ .dedupe = dedupe, .body = body }, e);
+}
+
+enum status intake_store_dead(struct http_request *rq, const struct channel_account *acc,
+			      struct sv body, struct sv error, struct sv unmatched, struct err *e)
+{
+	return store(rq, acc, &(struct call_row){ .body = body, .error = error,
+						  .unmatched = unmatched }, e);
 }
 
 static void count_refused(struct http_request *rq, const struct channel_account *acc)

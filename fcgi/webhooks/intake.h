@@ -48,9 +48,13 @@ const struct channel_account *accounts_in(const struct accounts *acc, struct sv 
 /* ---- storing and refusing ----------------------------------------------- */
 
 /* Store a call. An empty dedupe is the SHA-256 of the body; a call that is
- * here already changes nothing. An error makes it a dead letter at once. */
+ * here already changes nothing. */
 enum status intake_store(struct http_request *rq, const struct channel_account *acc,
-			 struct sv dedupe, struct sv body, struct sv error, struct err *e);
+			 struct sv dedupe, struct sv body, struct err *e);
+/* The same as a dead letter at once: of an account that is not here (yet), named
+ * `unmatched`, with one that has the same app. */
+enum status intake_store_dead(struct http_request *rq, const struct channel_account *acc,
+			      struct sv body, struct sv error, struct sv unmatched, struct err *e);
 /* Fill *e with the 401, count it: at the account, when it is known, else at
  * the type of channel. 503 instead when secrets could not be opened. */
 enum status intake_refuse(struct http_request *rq, const struct accounts *of,

@@ -2,7 +2,24 @@
 
 #include "crypto/crypto.h"
 
-const struct channel *const channels[] = { &channel_telegram, &channel_whatsapp_cloud, NULL };
+/* One a line. */
+const struct channel *const channels[] = {
+	&channel_telegram,
+	&channel_whatsapp_cloud,
+	&channel_messenger,
+	&channel_instagram,
+	&channel_whatsapp_lite,
+	&channel_tiktok,
+	&channel_linkedin,
+	&channel_shopify,
+	&channel_web_chat,
+	&channel_email,
+	&channel_bulk_email,
+	&channel_ses,
+	&channel_sms,
+	&channel_push,
+	NULL,
+};
 
 const struct channel *channel_find(struct sv type)
 {
@@ -49,6 +66,16 @@ static void open_secrets(struct channel_account *out, struct arena *a, json_t *s
 	}
 }
 
+/* settings.rate_per_second as a number or a text; else the provider's own. */
+static int rate_of(struct arena *a, const struct channel *c, const json_t *settings)
+{
+	int64_t n;
+
+	if (sv_to_i64(channel_text(a, settings, "rate_per_second"), &n) && n > 0 && n <= 10000)
+		return (int)n;
+	return c->per_second;
+}
+
 void channel_account_open(struct channel_account *out, struct arena *a, const struct channel *c,
 			  const struct channel_account_row *row)
 {
@@ -62,7 +89,9 @@ void channel_account_open(struct channel_account *out, struct arena *a, const st
 					 .id = row->id,
 					 .external_id = row->external_id,
 					 .waba_id = channel_text(a, settings, "waba_id"),
-					 .api_base = base.n ? base : sv_from(c->api_base) };
+					 .settings = settings,
+					 .api_base = base.n ? base : sv_from(c->api_base),
+					 .per_second = rate_of(a, c, settings) };
 	/* The column is what lookups use; settings may be all that was filled (CHA-32). */
 	if (!out->external_id.n)
 		out->external_id = channel_text(a, settings, "phone_number_id");
@@ -76,6 +105,33 @@ struct sv channel_secret(const struct channel_account *acc, const char *name)
 		if (sv_eq(acc->secrets[i].name, sv_from(name)))
 			return acc->secrets[i].value;
 	return SV_NONE;
+}
+
+struct sv channel_option(struct arena *a, const struct channel_account *acc, const char *name)
+{
+	return sv_trim(channel_text(a, acc->settings, name));
+}
+
+/* ---- files ---------------------------------------------------------------- */
+
+static bool takes(const struct channel_limit *l, struct sv type)
+{
+	struct sv rest = sv_from(l->types);
+
+	while (sv_present(rest))
+		if (sv_eq(sv_cut(&rest, ' '), type))
+			return true;
+	return false;
+}
+
+const struct channel_limit *channel_limit_for(const struct channel *c, struct sv type)
+{
+	const struct channel_limit *l = c->limits;
+
+	for (; l && l->kind; l++)
+		if (!l->types || takes(l, type))
+			return l;
+	return NULL;
 }
 
 /* ---- shares ------------------------------------------------------------- */

@@ -21,28 +21,6 @@ static const char load_sql[] =
 	"  on a.organization_id = m.organization_id and a.id = m.channel_account_id"
 	" where x.id = $1 and x.state = 'waiting'";
 
-/* A channel_fetch_fn for what lies anywhere: the id is the address. */
-static enum channel_next fetch_address(struct channel_media *m, const struct net_response *r,
-				       struct net_request *out, struct channel_failure *f)
-{
-	if (!r) {
-		channel_get(m->arena, out, m->id, SV_NONE);
-		return CHANNEL_CALL;
-	}
-	if (r->error == NET_REFUSED || r->error == NET_BAD_REQUEST)
-		return channel_fail(f, CHANNEL_PERMANENT, SV("file"),
-				    SV("The file's address cannot be called"));
-	if (channel_net_failed(m->arena, r, false, f))
-		return CHANNEL_DEAD;
-	if (r->status == 200) {
-		m->data = r->body;
-		return CHANNEL_DONE;
-	}
-	return channel_fail(f, r->status >= 500 ? CHANNEL_TEMPORARY : CHANNEL_PERMANENT, SV("file"),
-			    sv_from(arena_printf(m->arena, "The file's address answered %d",
-						 r->status)));
-}
-
 static enum status load(struct channel_task *t, bool *waits, struct err *e)
 {
 	struct db_batch *b = db_batch(t->job.db, t->job.arena);
@@ -58,7 +36,7 @@ static enum status load(struct channel_task *t, bool *waits, struct err *e)
 			       "There is no channel of that type here");
 	if (*waits)
 		t->fetch = sv_eq(db_first(b, row, "by_address"), SV("t")) ?
-				   fetch_address : t->account.channel->fetch;
+				   generic_fetch : t->account.channel->fetch;
 	t->media_kind = db_first(b, row, "kind");
 	t->media = (struct channel_media){ .arena = t->job.arena,
 					   .account = &t->account,

@@ -74,6 +74,8 @@ static struct sv attachments(struct arena *a, const struct channel_item *it)
 	channel_set(file, "provider_media_id", it->media_id);
 	channel_set(file, "name", channel_clip(it->media_name, NAME_BYTES));
 	channel_set(file, "content_type", channel_clip(it->media_type, NAME_BYTES));
+	if (it->more_files)
+		json_array_extend(list, it->more_files);
 	return it->attachment_kind.n ? channel_dump(a, list) : SV("[]");
 }
 
@@ -89,15 +91,29 @@ static void note_moment(struct arena *a, const struct channel_item *it)
 	channel_set(it->extra, "provider_timestamp", sv_from(iso));
 }
 
+/* A reaction, an edit, a deletion: of another message, which is asked for in SQL. */
+static bool is_change(const struct channel_item *it)
+{
+	return sv_eq(it->type, SV("reaction")) || sv_eq(it->type, SV("edit")) ||
+	       sv_eq(it->type, SV("revoke"));
+}
+
 static void add_message(struct db_batch *b, struct channel_task *t, const struct channel_item *it,
 			size_t place)
 {
 	struct arena *a = t->job.arena;
 
+	if (t->account.channel->store) {
+		t->account.channel->store(b, &t->account, it, t->received_at);
+		return;
+	}
 	note_moment(a, it);
 	db_add(b,
-	       "select receive_message($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb,"
-	       " $10::timestamptz + $12 * interval '1 microsecond', $11::jsonb)",
+	       is_change(it) ?
+		       "select internal.receive_change($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb,"
+		       " $10::timestamptz + $12 * interval '1 microsecond', $11::jsonb)" :
+		       "select receive_message($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb,"
+		       " $10::timestamptz + $12 * interval '1 microsecond', $11::jsonb)",
 	       DB_S(t->account.id), DB_C(t->account.channel->handle_kind), DB_S(it->handle),
 	       DB_S(it->display_name), DB_S(it->thread), DB_S(it->provider_id), DB_S(it->type),
 	       DB_S(channel_clip(it->text, CONTENT_MAX)), DB_S(channel_dump(a, it->extra)),
@@ -109,6 +125,30 @@ static void add_message(struct db_batch *b, struct channel_task *t, const struct
 	       DB_S(t->account.id));
 }
 
+/* Its name, where calls carry ids alone, is asked for behind the request. */
+static void add_profile(struct db_batch *b, const struct channel_task *t,
+			const struct channel_item *it)
+{
+	if (t->account.channel->profile && !it->display_name.n)
+		db_add(b, "select internal.profile_wanted($1, $2, $3)", DB_S(t->account.id),
+		       DB_C(t->account.channel->handle_kind), DB_S(it->handle));
+}
+
+/* False: something that it is about is not here yet. */
+static int add_fact(struct db_batch *b, const struct channel_task *t, const struct channel_item *it,
+		    size_t place)
+{
+	struct arena *a = t->job.arena;
+
+	note_moment(a, it);
+	return db_add(b,
+		      "select internal.channel_fact($1, $2, $3, $4::jsonb, to_timestamp(nullif($5::bigint, 0) / 1000.0),"
+		      " $6::timestamptz + $7 * interval '1 microsecond')",
+		      DB_S(t->account.id), DB_C(t->account.channel->handle_kind), DB_C(it->fact),
+		      DB_S(channel_dump(a, it->extra)), DB_I(it->at), DB_S(t->received_at),
+		      DB_I((int64_t)place));
+}
+
 static int add_receipt(struct db_batch *b, const struct channel_task *t,
 		       const struct channel_item *it)
 {
@@ -117,9 +157,22 @@ static int add_receipt(struct db_batch *b, const struct channel_task *t,
 		      DB_OPT(it->error), DB_OPT(it->error_code));
 }
 
+static void add_category(struct db_batch *b, const struct channel_task *t, const struct channel_item *it)
+{
+	if (it->category.n)
+		db_add(b, "select internal.conversation_category($1, $2, $3)", DB_S(t->account.id),
+		       DB_S(it->provider_id), DB_S(it->category));
+}
+
+static void add_seen(struct db_batch *b, const struct channel_task *t, const struct channel_item *it)
+{
+	db_add(b, "select messages_seen($1, $2, $3)", DB_S(t->account.id), DB_S(it->thread),
+	       DB_I(it->at));
+}
+
 struct tally {
 	size_t done;	   /* messages and receipts */
-	size_t missing;	   /* receipts of messages that are not known */
+	size_t missing;	   /* receipts and facts about messages that are not known */
 	struct sv ignored; /* why, of the last one */
 };
 
@@ -128,10 +181,16 @@ static void add_items(struct db_batch *b, struct channel_task *t, const struct c
 {
 	for (size_t i = 0; i < n; i++) {
 		receipts[i] = -1;
-		if (v[i].kind == CHANNEL_MESSAGE)
+		if (v[i].kind == CHANNEL_MESSAGE) {
 			add_message(b, t, &v[i], i);
-		else if (v[i].kind == CHANNEL_RECEIPT)
+			add_profile(b, t, &v[i]);
+		} else if (v[i].kind == CHANNEL_RECEIPT) {
 			receipts[i] = add_receipt(b, t, &v[i]);
+			add_category(b, t, &v[i]);
+		} else if (v[i].kind == CHANNEL_SEEN)
+			add_seen(b, t, &v[i]);
+		else if (v[i].kind == CHANNEL_FACT)
+			receipts[i] = add_fact(b, t, &v[i], i);
 		else
 			sum->ignored = v[i].why;
 		sum->done += v[i].kind != CHANNEL_IGNORED;

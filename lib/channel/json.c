@@ -118,6 +118,43 @@ int64_t channel_moment(const json_t *o, const char *path)
 	return seconds > 0 && seconds < 253402300800 ? seconds * 1000 : 0;
 }
 
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
+static struct sv form_text(struct arena *a, struct sv s)
+{
+	struct buf *b = buf_in_arena(a);
+
+	for (size_t i = 0; i < s.n; i++) {
+		int high = s.p[i] == '%' && i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
+		int low = high >= 0 ? hex_digit(s.p[i + 2]) : -1;
+
+		if (low >= 0) {
+			buf_addc(b, (char)(high * 16 + low));
+			i += 2;
+		} else {
+			buf_addc(b, s.p[i] == '+' ? ' ' : s.p[i]);
+		}
+	}
+	return buf_sv(b);
+}
+
+json_t *channel_form(struct arena *a, struct sv body)
+{
+	json_t *out = json_object();
+
+	while (sv_present(body)) {
+		struct sv pair = sv_cut(&body, '&'), name = form_text(a, sv_cut(&pair, '='));
+		struct sv value = form_text(a, pair);
+
+		if (name.n && sv_is_text(name) && sv_is_text(value))
+			json_object_set_new(out, arena_dup(a, name), json_stringn(value.p, value.n));
+	}
+	return out;
+}
+
 struct sv channel_dump(struct arena *a, const json_t *j)
 {
 	char *text = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY);

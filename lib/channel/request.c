@@ -117,6 +117,19 @@ enum channel_next channel_fail(struct channel_failure *f, enum channel_certainty
 	return CHANNEL_DEAD;
 }
 
+enum channel_certainty channel_certainty(const struct net_response *r, bool sending, bool said)
+{
+	bool proxy = r->status == 502 || r->status == 504;
+
+	if (r->status == 429)
+		return CHANNEL_TEMPORARY;
+	if (r->status >= 500)
+		return sending && (!said || proxy) ? CHANNEL_UNCERTAIN : CHANNEL_TEMPORARY;
+	if (r->status < 400 && !said)
+		return sending ? CHANNEL_UNCERTAIN : CHANNEL_TEMPORARY;
+	return CHANNEL_PERMANENT;
+}
+
 /* Ended before a connection stood: the provider cannot have seen anything. */
 static bool never_left(const struct net_response *r)
 {

@@ -1,4 +1,4 @@
-/* The frame of the three tasks. */
+/* The frame of the tasks. */
 #include "channel/internal.h"
 
 #include "base/uuid.h"
@@ -10,7 +10,14 @@ static const struct task_kind {
 } kinds[] = {
 	{ "inbound", "hook_id", channel_inbound_step },
 	{ "send_message", "message_id", channel_send_step },
+	{ "channel_session", "channel_id", channel_session_step },
 	{ "fetch_media", "attachment_id", channel_fetch_step },
+	{ "channel_signal", "account_id", channel_signal_step },
+	{ "fetch_profile", "contact_id", channel_profile_step },
+	{ "sync_templates", "account_id", channel_templates_step },
+	{ "submit_template", "template_id", channel_template_step },
+	{ "channel_check", "channel_id", channel_check_step },
+	{ "message_act", "act_id", channel_act_step },
 };
 
 static const struct task_kind *find(struct sv kind)
@@ -39,6 +46,15 @@ struct channel_task *channel_task_new(const struct channel_job *job)
 		t->id = channel_text(job->arena, t->payload, kind->id);
 	}
 	return t;
+}
+
+void channel_task_ahead(struct channel_task *const *tasks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (tasks[i]->step != channel_send_step || !uuid_valid(tasks[i]->id))
+			return;
+	if (n > 1)
+		channel_send_ahead(tasks, n);
 }
 
 enum channel_next channel_task_step(struct channel_task *t, const struct net_response *answer,

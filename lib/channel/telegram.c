@@ -274,6 +274,19 @@ static void read_message(struct arena *a, const json_t *m, bool edit, struct cha
 	it->provider_id = id_in_chat(a, m, suffix);
 }
 
+/* What stands on the button with that data, as the message shows it. */
+static struct sv title_of(struct arena *a, const json_t *m, struct sv data)
+{
+	const json_t *row, *key;
+	size_t i, k;
+
+	json_array_foreach(channel_at(m, "reply_markup.inline_keyboard"), i, row)
+		json_array_foreach(row, k, key)
+			if (sv_eq(channel_text(a, key, "callback_data"), data))
+				return channel_text(a, key, "text");
+	return data;
+}
+
 /* Somebody pressed a button under one of our messages. */
 static void read_callback(struct arena *a, const json_t *q, struct channel_items *out)
 {
@@ -289,11 +302,36 @@ static void read_callback(struct arena *a, const json_t *q, struct channel_items
 	it->extra = channel_json_keep(a, json_object());
 	read_people(a, m, json_object_get(q, "from"), it);
 	it->type = SV("button");
-	it->text = channel_text(a, q, "data");
+	it->text = title_of(a, m, channel_text(a, q, "data"));
 	struct sv query_id = channel_text(a, q, "id");
 	it->provider_id = sv_from(arena_printf(a, "callback:%.*s", SV_ARG(query_id)));
 	channel_set(it->extra, "reply_to", id_in_chat(a, m, ""));
-	channel_set(it->extra, "payload", it->text);
+	channel_set(it->extra, "payload", channel_text(a, q, "data"));
+}
+
+/* {"chat", "message_id", "user", "new_reaction": [{"type": "emoji", "emoji"}]}; none: taken back. */
+static void read_reaction(struct arena *a, const json_t *m, struct channel_items *out)
+{
+	struct channel_item *it = channel_item_add(a, out);
+	const json_t *r;
+	size_t i;
+
+	if (!json_is_integer(channel_at(m, "chat.id")) ||
+	    !json_is_integer(channel_at(m, "message_id"))) {
+		it->kind = CHANNEL_IGNORED;
+		it->why = SV("a reaction without chat or message");
+		return;
+	}
+	it->kind = CHANNEL_MESSAGE;
+	it->extra = channel_json_keep(a, json_object());
+	it->at = channel_moment(m, "date");
+	read_people(a, m, json_object_get(m, "user"), it);
+	it->type = SV("reaction");
+	json_array_foreach (json_object_get(m, "new_reaction"), i, r)
+		if (!it->text.n)
+			it->text = channel_text(a, r, "emoji");
+	channel_set(it->extra, "reply_to", id_in_chat(a, m, ""));
+	it->provider_id = id_in_chat(a, m, ":r");
 }
 
 static enum status parse(struct arena *a, const struct channel_account *acc, json_t *body,
@@ -312,6 +350,8 @@ static enum status parse(struct arena *a, const struct channel_account *acc, jso
 		read_message(a, m, true, out);
 	} else if ((m = json_object_get(body, "callback_query"))) {
 		read_callback(a, m, out);
+	} else if ((m = json_object_get(body, "message_reaction"))) {
+		read_reaction(a, m, out);
 	} else {
 		it = channel_item_add(a, out);
 		it->kind = CHANNEL_IGNORED;
@@ -325,12 +365,26 @@ static bool caption(const struct channel_part *p)
 	return !sv_eq(p->kind, SV("sticker"));
 }
 
+/* core.telegram.org/bots/api, "Sending files". Photos have 10 MB; a larger one goes as a
+ * document (telegram_out.c). Reactions come only when setWebhook's allowed_updates names
+ * message_reaction, beside message, edited_message and callback_query. */
+static const struct channel_limit limits[] = {
+	{ "image", "image/jpeg image/png image/webp", 50 << 20 },
+	{ "video", "video/mp4", 50 << 20 },
+	{ "audio", "audio/mpeg audio/mp4 audio/ogg", 50 << 20 },
+	{ "document", NULL, 50 << 20 },
+	{ 0 },
+};
+
 const struct channel channel_telegram = {
 	.type = "TELEGRAM",
 	.label = "Telegram",
-	.caps = CHANNEL_CAN_MEDIA | CHANNEL_CAN_REPLY,
+	.caps = CHANNEL_CAN_MEDIA | CHANNEL_CAN_REPLY | CHANNEL_CAN_LOCATION | CHANNEL_CAN_CONTACTS,
 	.text_max = 4096,
 	.caption_max = 1024,
+	.buttons_max = 50,
+	.button_title_max = 64,
+	.button_text_max = 4096,
 	.handle_kind = "telegram",
 	.api_base = "https://api.telegram.org",
 	.signature_header = "X-Telegram-Bot-Api-Secret-Token",
@@ -357,4 +411,14 @@ const struct channel channel_telegram = {
 	.caption = caption,
 	.send = telegram_send,
 	.fetch = telegram_fetch,
+	.typing = telegram_typing,
+	.check = telegram_check,
+	.subscribe = telegram_subscribe,
+	.per_second = 30, /* core.telegram.org/bots/faq: in all, and 1 to one chat */
+	.chat_gap_ms = 1000,
+	.react = telegram_react,
+	.edit = telegram_edit,
+	.revoke = telegram_revoke,
+	.revoke_hours = 48,
+	.limits = limits,
 };

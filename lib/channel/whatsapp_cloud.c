@@ -171,12 +171,38 @@ static void read_content(struct arena *a, const json_t *m, struct channel_item *
 	read_unsupported(a, m, it);
 }
 
-static void ignore(struct arena *a, struct channel_items *out, struct sv why)
+/* CHA-71: a tap on the link of a template, told as a message. */
+static bool read_click(struct arena *a, const json_t *m, struct channel_items *out)
 {
-	struct channel_item *it = channel_item_add(a, out);
+	struct channel_item *it;
+	struct sv from = channel_text(a, m, "from");
 
-	it->kind = CHANNEL_IGNORED;
-	it->why = why;
+	if (!sv_eq(channel_text(a, m, "interaction.type"), SV("click")))
+		return false;
+	it = meta_fact(a, out, "link_clicked");
+	it->at = channel_number(m, "interaction.timestamp");
+	channel_set(it->extra, "handle", e164(a, from));
+	channel_set(it->extra, "template", channel_text(a, m, "template.name"));
+	channel_set(it->extra, "url", channel_text(a, m, "template.button.url"));
+	return true;
+}
+
+/* CHA-69, CHA-70: a tap on a marketing message names nobody but its tokens. */
+static void read_action(struct arena *a, const json_t *m, struct channel_items *out)
+{
+	const json_t *click = json_object_get(m, "marketing_messages_link_click_data");
+	struct sv action = channel_text(a, m, "action_type");
+	struct channel_item *it;
+
+	if (!sv_eq(action, SV("marketing_messages_link_click"))) {
+		meta_ignore(a, out, sv_from(arena_printf(a, "a user action: %.*s", SV_ARG(action))));
+		return;
+	}
+	it = meta_fact(a, out, "link_clicked");
+	it->at = channel_moment(m, "timestamp");
+	channel_set(it->extra, "tracking_token", channel_text(a, click, "tracking_token"));
+	channel_set(it->extra, "click_id", channel_text(a, click, "click_id"));
+	channel_set(it->extra, "click_component", channel_text(a, click, "click_component"));
 }
 
 static void read_message(struct arena *a, const json_t *value, const json_t *m,
@@ -185,11 +211,10 @@ static void read_message(struct arena *a, const json_t *value, const json_t *m,
 	struct sv from = channel_text(a, m, "from"), id = channel_text(a, m, "id");
 	struct channel_item *it;
 
+	if (read_click(a, m, out))
+		return;
 	if (!from.n || !id.n) {
-		/* CHA-71: a tap on a marketing message has no sender and no words. */
-		ignore(a, out,
-		       json_object_get(m, "interaction") ? SV("a click on a template's link")
-							 : SV("a message without sender or id"));
+		meta_ignore(a, out, SV("a message without sender or id"));
 		return;
 	}
 	it = channel_item_add(a, out);
@@ -241,6 +266,21 @@ static struct sv explain(struct arena *a, const json_t *error)
 		      : sv_from(known->text);
 }
 
+/* CHA-78: by pricing, in older versions by the origin of the conversation; with variants
+ * such as marketing_lite and authentication_international. */
+static struct sv category_of(struct arena *a, const json_t *s)
+{
+	static const char *const known[] = { "marketing", "utility", "authentication", "service" };
+	struct sv said = channel_text(a, s, "pricing.category");
+
+	if (!said.n)
+		said = channel_text(a, s, "conversation.origin.type");
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (sv_starts(said, sv_from(known[i])))
+			return sv_from(known[i]);
+	return sv_eq(said, SV("referral_conversion")) ? SV("service") : SV_NONE;
+}
+
 static void read_status(struct arena *a, const json_t *s, struct channel_items *out)
 {
 	struct sv status = status_of(channel_text(a, s, "status")), id = channel_text(a, s, "id");
@@ -249,7 +289,7 @@ static void read_status(struct arena *a, const json_t *s, struct channel_items *
 	struct channel_item *it;
 
 	if (!status.n || !id.n) {
-		ignore(a, out, SV("a status that says nothing about delivery"));
+		meta_ignore(a, out, SV("a status that says nothing about delivery"));
 		return;
 	}
 	it = channel_item_add(a, out);
@@ -257,6 +297,7 @@ static void read_status(struct arena *a, const json_t *s, struct channel_items *
 	it->provider_id = id;
 	it->status = status;
 	it->at = channel_moment(s, "timestamp");
+	it->category = category_of(a, s);
 	if (uuid_valid(ours))
 		it->message_id = ours;
 	if (sv_eq(status, SV("FAILED"))) {
@@ -278,18 +319,30 @@ static void read_value(struct arena *a, const json_t *value, struct channel_item
 	json_array_foreach (json_object_get(value, "statuses"), i, m)
 		read_status(a, m, out);
 	json_array_foreach(json_object_get(value, "user_actions"), i, m)
-	{
-		struct sv action = channel_text(a, m, "action_type");
-
-		ignore(a, out, sv_from(arena_printf(a, "a user action: %.*s", SV_ARG(action))));
-	}
+		read_action(a, m, out);
 	json_array_foreach(json_object_get(value, "errors"), i, m)
 	{
 		struct sv why = explain(a, m);
 
-		ignore(a, out,
+		meta_ignore(a, out,
 		       sv_from(arena_printf(a, "an error of the account: %.*s", SV_ARG(why))));
 	}
+}
+
+/* What Meta decided about a template: status, category, quality. */
+static void read_template(struct arena *a, const json_t *value, struct channel_items *out)
+{
+	static const struct {
+		const char *name, *theirs;
+	} parts[] = {
+		{ "provider_id", "message_template_id" }, { "name", "message_template_name" },
+		{ "language", "message_template_language" }, { "status", "event" },
+		{ "reason", "reason" }, { "category", "new_category" }, { "quality", "new_quality_score" },
+	};
+	struct channel_item *it = meta_fact(a, out, "template");
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		channel_set(it->extra, parts[i].name, channel_text(a, value, parts[i].theirs));
 }
 
 /* A change says which number it is for; one that says none is for all. */
@@ -310,8 +363,10 @@ static void read_change(struct arena *a, const struct channel_account *acc, cons
 		return;
 	if (sv_eq(field, SV("messages")) || sv_eq(field, SV("message_actions")))
 		read_value(a, value, out);
+	else if (sv_starts(field, SV("message_template_")) || sv_eq(field, SV("template_category_update")))
+		read_template(a, value, out);
 	else
-		ignore(a, out, sv_from(arena_printf(a, "a change of field %.*s", SV_ARG(field))));
+		meta_ignore(a, out, sv_from(arena_printf(a, "a change of field %.*s", SV_ARG(field))));
 }
 
 static enum status parse(struct arena *a, const struct channel_account *acc, json_t *body,
@@ -329,21 +384,35 @@ static enum status parse(struct arena *a, const struct channel_account *acc, jso
 	return ST_OK;
 }
 
+/* developers.facebook.com, Cloud API, "Supported media types". What is no type of its
+ * kind goes as a document (whatsapp_out.c). */
+static const struct channel_limit limits[] = {
+	{ "image", "image/jpeg image/png", 5 << 20 },
+	{ "video", "video/mp4 video/3gpp", 16 << 20 },
+	{ "audio", "audio/aac audio/amr audio/mpeg audio/mp4 audio/ogg", 16 << 20 },
+	{ "document", NULL, 100 << 20 },
+	{ 0 },
+};
+
 const struct channel channel_whatsapp_cloud = {
 	.type = "WHATSAPP_CLOUD",
 	.label = "WhatsApp Cloud",
 	.caps = CHANNEL_CAN_MEDIA | CHANNEL_CAN_TEMPLATE | CHANNEL_CAN_REPLY |
-		CHANNEL_HAS_DELIVERED | CHANNEL_HAS_READ,
+		CHANNEL_HAS_DELIVERED | CHANNEL_HAS_READ | CHANNEL_CAN_LOCATION |
+		CHANNEL_CAN_CONTACTS | CHANNEL_CAN_INTERACTIVE | CHANNEL_CONFIRM | CHANNEL_BY_FACEBOOK,
 	.text_max = 4096,
 	.caption_max = 1024,
 	.window_hours = 24,
+	.buttons_max = 10,
+	.button_title_max = 24,
+	.button_text_max = 1024,
 	.handle_kind = "phone",
 	.api_base = "https://graph.facebook.com/v22.0",
 	.signature_header = "X-Hub-Signature-256",
 	.slug = "whatsapp",
 	.icon = "brand-whatsapp",
 	.about = N_("The official API of Meta, with your business number."),
-	.steps = N_("Enter both in Meta's app dashboard under WhatsApp, Configuration; subscribe to messages."),
+	.steps = N_("Enter both in Meta's app dashboard under WhatsApp, Configuration; subscribe to messages, message_actions and message_template_status_update. Without it sending works, but nothing comes in and no receipts arrive."),
 	.settings = {
 		{ "phone_number_id", N_("Phone number ID"), N_("From WhatsApp, API setup"),
 		  CHANNEL_REQUIRED | CHANNEL_EXTERNAL | CHANNEL_DIGITS },
@@ -356,6 +425,8 @@ const struct channel channel_whatsapp_cloud = {
 		  CHANNEL_SECRET | CHANNEL_REQUIRED },
 		{ "verify_token", N_("Verify token"), N_("Meta asks for it once. Empty: one is made."),
 		  CHANNEL_SECRET | CHANNEL_LOOKUP | CHANNEL_INVENTED },
+		{ "read_receipts", N_("Show customers that their messages were read"), N_("When somebody of the team has read them"),
+		  CHANNEL_SWITCH },
 		{ "api_base", N_("API address"), N_("Only for a stand-in or a proxy"), CHANNEL_URL },
 	},
 	.hook = "whatsapp-cloud-webhook",
@@ -368,4 +439,10 @@ const struct channel channel_whatsapp_cloud = {
 	.caption = whatsapp_caption,
 	.send = whatsapp_send,
 	.fetch = whatsapp_fetch,
+	.react = whatsapp_react,
+	.mark_read = whatsapp_mark_read,
+	.typing = whatsapp_typing,
+	.check = whatsapp_check,
+	.per_second = 80, /* a number's throughput by default */
+	.limits = limits,
 };

@@ -11,11 +11,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#define SHA1_SIZE 20
 #define SHA256_SIZE 32
 
 void crypto_random(void *out, size_t n);
 void crypto_sha256(unsigned char out[static SHA256_SIZE], struct sv data);
 void crypto_hmac_sha256(unsigned char out[static SHA256_SIZE], struct sv key, struct sv data);
+/* Only for signatures that others make with it (Twilio). */
+void crypto_hmac_sha1(unsigned char out[static SHA1_SIZE], struct sv key, struct sv data);
 /* Equal length and content, in constant time. */
 bool crypto_equal(struct sv a, struct sv b);
 
@@ -76,5 +79,24 @@ struct sv crypto_totp(struct arena *a, struct sv secret, int64_t step);
 /* The step whose code this is, now or one step off; -1 when it is none. The
  * caller remembers the step, so that a code works once. */
 int64_t crypto_totp_check(struct arena *a, struct sv secret, struct sv code, int64_t now_s);
+
+/*
+ * Messages to browsers (web push): encrypted for one subscription as RFC 8291
+ * has it (aes128gcm in one record), signed as RFC 8292 has it (VAPID). The
+ * installation's key pair is derived from the master key, so that there is
+ * nothing to keep beside it.
+ */
+/* The public key as browsers want it: base64url of the point. */
+struct sv crypto_push_public(struct arena *a);
+/* The body to post; SV_NONE when the subscription's keys (base64url, as the
+ * browser gave them) are none, or the text is longer than 3900 bytes. */
+struct sv crypto_push_seal(struct arena *a, struct sv p256dh, struct sv auth, struct sv text);
+/* The same with a given key and salt, for the examples of the RFC. */
+struct sv crypto_push_seal_with(struct arena *a, struct sv p256dh, struct sv auth, struct sv text,
+				struct sv private_key, struct sv salt);
+/* The value of the header Authorization. audience: scheme and host of the
+ * endpoint; subject: mailto: or https: of who runs the installation. */
+struct sv crypto_push_authorization(struct arena *a, struct sv audience, struct sv subject,
+				    int64_t expires_s);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
@@ -69,6 +70,16 @@ void crypto_hmac_sha256(unsigned char out[static SHA256_SIZE], struct sv key, st
 	    !EVP_MAC_final(ctx, out, &n, SHA256_SIZE) || n != SHA256_SIZE)
 		crypto_broken("HMAC failed");
 	EVP_MAC_CTX_free(ctx);
+}
+
+void crypto_hmac_sha1(unsigned char out[static SHA1_SIZE], struct sv key, struct sv data)
+{
+	unsigned n = 0;
+
+	if (!HMAC(EVP_sha1(), key.n ? key.p : "", (int)key.n,
+		  (const unsigned char *)(data.n ? data.p : ""), data.n, out, &n) ||
+	    n != SHA1_SIZE)
+		crypto_broken("HMAC failed");
 }
 
 bool crypto_equal(struct sv a, struct sv b)

@@ -5,6 +5,7 @@ lib_libkontor_a_SOURCES += \
 	lib/crypto/jwt.c \
 	lib/crypto/keys.c lib/crypto/keys.h \
 	lib/crypto/password.c \
+	lib/crypto/push.c \
 	lib/crypto/seal.c \
 	lib/crypto/text.c \
 	lib/crypto/totp.c

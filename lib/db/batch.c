@@ -177,6 +177,11 @@ void db_as_system(struct db_batch *b, struct sv organization_id)
 	identify(b, AS("auth.begin_system($2::uuid)"), 2, params);
 }
 
+void db_soon(struct db_batch *b)
+{
+	db_add(b, "select set_config('synchronous_commit', 'off', true)");
+}
+
 void db_as_public(struct db_batch *b)
 {
 	struct db_value params[] = { DB_S(b->remote) };

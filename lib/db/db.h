@@ -105,6 +105,10 @@ void db_as(struct db_batch *b, const char *sql, size_t n, const struct db_value 
 /* No identity at all: the login role as it is (migrations, queue, tests). */
 void db_as_self(struct db_batch *b);
 
+/* After the identity: db_run returns before the commit is on the disk. A crash of the
+ * database may lose it, not one of the program. For what is done again anyway. */
+void db_soon(struct db_batch *b);
+
 /* Append a statement; returns its index for db_rows and db_get. */
 int db_addv(struct db_batch *b, const char *sql, size_t n, const struct db_value *params);
 #define db_add(b, sql, ...)                                                                \

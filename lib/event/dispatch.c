@@ -2,7 +2,11 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/uuid.h"
 #include "http/metrics.h"
+
+#include <jansson.h>
+#include <stdlib.h>
 
 int event_dispatch(struct db_batch *b, int most)
 {
@@ -57,28 +61,55 @@ static void published(const struct net_response *r, void *arg)
 	arena_free(arg);
 }
 
-static void publish(struct net *net, struct sv org, const struct db_batch *b, int stmt, size_t from,
-		    size_t to)
+/* The arena goes with the call. */
+static void post(struct net *net, struct arena *a, struct sv org, const char *suffix, struct sv body)
 {
 	const char *url = conf_str(CONF_live_publish_url), *path = conf_str(CONF_live_socket);
 	static const struct net_header type = { SV("Content-Type"), SV("application/json") };
-	struct arena *a = arena_new();
-	buf_auto struct buf body = BUF_INIT;
 
-	tenant_json(&body, b, stmt, from, to);
 	net_start(net, &(struct net_request){
 		.method = SV("POST"),
-		.url = sv_from(arena_printf(a, "%s/%.*s", url, SV_ARG(org))),
+		.url = sv_from(arena_printf(a, "%s/%.*s%s", url, SV_ARG(org), suffix)),
 		.headers = &type,
 		.n_headers = 1,
-		.body = arena_sv(a, buf_sv(&body)),
+		.body = body,
 		.connect_ms = 1000,
 		.total_ms = 3000,
 		.trusted = true,
 		.unix_socket = *path ? path : NULL,
-		.lane = sv_from(arena_printf(a, "live:%.*s", SV_ARG(org))),
+		.lane = sv_from(arena_printf(a, "live:%.*s%s", SV_ARG(org), suffix)),
 		.lane_max = 1, /* one after the other: they arrive in their order */
 	}, published, a);
+}
+
+static void publish(struct net *net, struct sv org, const struct db_batch *b, int stmt, size_t from,
+		    size_t to)
+{
+	struct arena *a = arena_new();
+	buf_auto struct buf body = BUF_INIT;
+
+	tenant_json(&body, b, stmt, from, to);
+	post(net, a, org, "", arena_sv(a, buf_sv(&body)));
+}
+
+void event_publish_now(struct net *net, struct sv notified)
+{
+	json_t *all = json_loadb(notified.p, notified.n, 0, NULL);
+	const char *org = json_string_value(json_object_get(all, "org"));
+	struct arena *a = arena_new();
+	char *text;
+
+	if (!org || !uuid_valid(sv_from(org)) || !*conf_str(CONF_live_publish_url)) {
+		json_decref(all);
+		arena_free(a);
+		return;
+	}
+	org = arena_dup(a, sv_from(org));
+	json_object_del(all, "org");
+	text = json_dumps(all, JSON_COMPACT);
+	post(net, a, sv_from(org), "-now", sv_from(arena_dup(a, sv_from(text))));
+	free(text);
+	json_decref(all);
 }
 
 void event_publish(struct net *net, const struct db_batch *b, int dispatched)

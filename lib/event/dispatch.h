@@ -31,4 +31,8 @@ int event_dispatch(struct db_batch *b, int most);
  * without that setting. Losing one is no harm: the next one shows the gap. */
 void event_publish(struct net *net, const struct db_batch *b, int dispatched);
 
+/* What is true only now (internal.tell_now, SQL): {"org": id, "now": {...}} as it
+ * was notified, to live_publish_url/<organization>-now. Streams hear both. */
+void event_publish_now(struct net *net, struct sv notified);
+
 #endif

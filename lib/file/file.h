@@ -55,6 +55,17 @@ int64_t file_size(struct sv organization_id, struct sv sha256, struct arena *a);
 /* "<organization>/<aa>/<sha256>", below files_dir: for X-Accel-Redirect. */
 struct sv file_key(struct sv organization_id, struct sv sha256, struct arena *a);
 
+/* ---- what it is ------------------------------------------------------- */
+
+#define FILE_HEAD 16 /* bytes that are looked at */
+
+/* Does it begin as files of this type do? False for every type that browsers do not
+ * show in place: those are downloads anyway. */
+bool file_is_type(struct sv type, struct sv head);
+/* The type to store: what was said; where the bytes contradict it, the kind of picture
+ * that they are, or application/octet-stream. */
+struct sv file_true_type(struct sv said, struct sv head);
+
 /* ---- removing -------------------------------------------------------- */
 
 /*

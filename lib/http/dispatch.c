@@ -66,8 +66,13 @@ static enum status read_to_end(struct http_request *rq, const struct http_input 
 
 static enum status read_body(struct http_request *rq, const struct http_input *in, struct err *e)
 {
-	struct sv length = http_header(rq, "Content-Length");
+	struct sv length = http_header(rq, "Content-Length"), packed = http_header(rq, "Content-Encoding");
 	int64_t n;
+
+	/* Nothing is unpacked here, so a small body stays small. */
+	if (packed.n && !sv_ieq(packed, SV("identity")))
+		return err_set(e, rq->arena, ST_BAD_MEDIA, "Send the body as it is: Content-Encoding %.*s is not understood",
+			       SV_ARG(packed));
 
 	if (!length.n) {
 		if (!(rq->method & HTTP_CHANGING))

@@ -242,6 +242,8 @@ struct http_cookie_options {
 void http_set_cookie(struct http_response *rs, const char *name, struct sv value,
 		     const struct http_cookie_options *o);
 void http_content_type(struct http_response *rs, const char *type);
+/* A Content-Disposition (RFC 6266): the name in UTF-8 beside one that every browser reads. */
+struct sv http_disposition(struct arena *a, bool shown, struct sv name);
 /* 303 See Other. location is a path of ours; anything else becomes "/". */
 enum status http_redirect(struct http_response *rs, struct sv location);
 /* ETag of the body and 304 when the client has it. Call last. */

@@ -237,3 +237,20 @@ void http_stream_fail(struct http_response *rs)
 	rs->sink->failed = true;
 	buf_clear(&rs->body);
 }
+
+struct sv http_disposition(struct arena *a, bool shown, struct sv name)
+{
+	buf_auto struct buf out = BUF_INIT;
+
+	buf_add(&out, shown ? SV("inline") : SV("attachment"));
+	buf_lit(&out, "; filename=\"");
+	for (size_t i = 0; i < name.n; i++) {
+		unsigned char c = (unsigned char)name.p[i];
+
+		buf_addc(&out,
+			 c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '%' ? '_' : (char)c);
+	}
+	buf_lit(&out, "\"; filename*=UTF-8''");
+	buf_url(&out, name);
+	return arena_sv(a, buf_sv(&out));
+}

@@ -39,6 +39,8 @@ struct job_handler {
 	int room;      /* jobs of this kind under way at once */
 	int lane_room; /* of those, in one lane of one tenant */
 	struct net_schedule retry; /* dead after retry.n + 1 attempts */
+	/* Done once more it changes nothing: its end need not be on the disk at once. */
+	bool repeatable;
 };
 
 enum job_end { JOB_DONE, JOB_AGAIN, JOB_LATER, JOB_DEAD, JOB_RELEASED };

@@ -317,9 +317,14 @@ static enum status write_ends(struct job_queue *q, const struct job_list *jobs, 
 			      struct err *e)
 {
 	struct db_batch *b = db_batch(q->o.db, a);
+	bool soon = true;
 	struct job *j;
 
 	db_as_self(b);
+	TAILQ_FOREACH(j, jobs, link)
+		soon &= j->handler->repeatable && !j->write;
+	if (soon)
+		db_soon(b);
 	TAILQ_FOREACH(j, jobs, link)
 		if (j->write)
 			j->write(j, b);

@@ -202,14 +202,15 @@ static const char *check_address(struct guard *g, const struct address *given)
 
 static const char *check_port(int port, enum guard_kind kind)
 {
-	static const int usual[][3] = {
-		[GUARD_HTTP] = { 80, 443, 443 },
+	static const int usual[][4] = {
+		[GUARD_HTTP] = { 80, 443 },
 		[GUARD_SMTP] = { 25, 465, 587 },
+		[GUARD_MAILBOX] = { 110, 143, 993, 995 },
 	};
-	const int *p = usual[kind];
 
-	if (port >= 1024 || port == p[0] || port == p[1] || port == p[2])
-		return NULL;
+	for (size_t i = 0; i < 4; i++)
+		if (port >= 1024 || (port && port == usual[kind][i]))
+			return NULL;
 	return "a port of another service";
 }
 

@@ -11,7 +11,8 @@
  *
  * IPv4 inside IPv6 (::ffff:a.b.c.d, and 64:ff9b::a.b.c.d of NAT64) is judged
  * by the IPv4 address. Ports below 1024 are refused too, but for those of the
- * protocol: 80 and 443 for HTTP; 25, 465 and 587 for SMTP.
+ * protocol: 80 and 443 for HTTP; 25, 465 and 587 for SMTP; 110, 143, 993 and 995
+ * for mailboxes.
  *
  * The administrator's list (setting net_allow) goes before all of that: an
  * address on it is reachable, on any port.
@@ -25,7 +26,7 @@
 
 struct guard;
 
-enum guard_kind { GUARD_HTTP, GUARD_SMTP };
+enum guard_kind { GUARD_HTTP, GUARD_SMTP, GUARD_MAILBOX };
 
 /*
  * `allow`: addresses and networks ("127.0.0.1, 10.0.0.0/8 fd00::/8"), apart

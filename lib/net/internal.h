@@ -16,7 +16,7 @@ enum transfer_state { T_QUEUED, T_ACTIVE, T_FAILED };
 struct net_lane {
 	TAILQ_ENTRY(net_lane) link;
 	char *key;
-	int max, gap_ms, active;
+	int max, gap_us, active;
 	int64_t next_us; /* not before this, by clock_mono_us */
 	TAILQ_HEAD(, net_transfer) waiting;
 };
@@ -44,6 +44,7 @@ struct net_transfer {
 	struct net_request r; /* copied into the arena */
 	struct net_url url;
 	struct net_smtp smtp;
+	struct net_mailbox mailbox;
 	CURL *easy;
 	struct curl_slist *headers, *recipients;
 	bool setup_failed;
@@ -52,6 +53,7 @@ struct net_transfer {
 	const char *refused; /* reason of the guard */
 	bool too_large;
 	struct buf body;
+	size_t n_body; /* bytes of it that have come, also those given to the sink */
 	struct net_header *got;
 	size_t n_got, got_size, header_bytes;
 	char error[CURL_ERROR_SIZE];

@@ -7,6 +7,11 @@
 
 #include <stdlib.h>
 
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 static int positive(int value, int otherwise)
 {
 	return value > 0 ? value : otherwise;
@@ -68,7 +73,7 @@ static struct net_lane *lane_get(struct net *n, struct net_transfer *t)
 		TAILQ_INSERT_TAIL(&n->lanes, lane, link);
 	}
 	lane->max = positive(t->r.lane_max, n->o.max_lane);
-	lane->gap_ms = t->r.lane_gap_ms;
+	lane->gap_us = t->r.lane_gap_us;
 	return lane;
 }
 
@@ -91,9 +96,31 @@ static void lanes_sweep(struct net *n, int64_t now)
 	}
 }
 
-static bool lane_may_start(const struct net_lane *lane, int64_t now)
+/* The first that may start, by its own time and by the lane's; NULL: none. */
+static struct net_transfer *lane_ready(const struct net_lane *lane, int64_t now)
 {
-	return !TAILQ_EMPTY(&lane->waiting) && lane->active < lane->max && lane->next_us <= now;
+	struct net_transfer *t;
+
+	if (lane->active >= lane->max || lane->next_us > now)
+		return NULL;
+	for (t = TAILQ_FIRST(&lane->waiting); t; t = TAILQ_NEXT(t, link))
+		if (t->r.not_before_us <= now)
+			break;
+	return t;
+}
+
+/* When lane_ready will have one; INT64_MAX: not by waiting. */
+static int64_t lane_next_us(const struct net_lane *lane)
+{
+	const struct net_transfer *t;
+	int64_t first = INT64_MAX;
+
+	if (lane->active >= lane->max)
+		return INT64_MAX;
+	for (t = TAILQ_FIRST(&lane->waiting); t && first > 0; t = TAILQ_NEXT(t, link))
+		if (t->r.not_before_us < first)
+			first = t->r.not_before_us;
+	return first == INT64_MAX ? first : later(first, lane->next_us);
 }
 
 /* ---- one call's way through ---- */
@@ -105,7 +132,7 @@ static void deliver(struct net_transfer *t)
 	const struct net_response *r = &t->response;
 
 	n->pending--;
-	log_debug("outgoing call", LOG_S("method", t->r.smtp ? SV("SMTP") : t->r.method),
+	log_debug("outgoing call", LOG_S("method", t->r.smtp ? SV("SMTP") : t->r.mailbox ? SV("MAILBOX") : t->r.method),
 		  LOG_C("host", t->url.host), LOG_I("status", r->status),
 		  LOG_C("outcome", net_error_name(r->error)), LOG_I("us", r->times.total_us));
 	t->done(r, t->arg);
@@ -140,7 +167,7 @@ static void start(struct net_transfer *t, int64_t now)
 	TAILQ_INSERT_TAIL(&n->running, t, link);
 	lane->active++;
 	n->active++;
-	lane->next_us = now + lane->gap_ms * INT64_C(1000);
+	lane->next_us = later(lane->next_us, now - NET_LANE_LATE_US) + lane->gap_us;
 	TAILQ_REMOVE(&n->lanes, lane, link);
 	TAILQ_INSERT_TAIL(&n->lanes, lane, link);
 }
@@ -152,8 +179,10 @@ static void start_waiting(struct net *n)
 	struct net_lane *lane = TAILQ_FIRST(&n->lanes);
 
 	while (lane && n->active < n->o.max_total) {
-		if (lane_may_start(lane, now)) {
-			start(TAILQ_FIRST(&lane->waiting), now);
+		struct net_transfer *t = lane_ready(lane, now);
+
+		if (t) {
+			start(t, now);
 			lane = TAILQ_FIRST(&n->lanes);
 		} else {
 			lane = TAILQ_NEXT(lane, link);
@@ -208,6 +237,8 @@ struct net_transfer *net_start(struct net *n, const struct net_request *r, net_c
 		return t;
 	}
 	t->lane = lane_get(n, t);
+	if (TAILQ_EMPTY(&t->lane->waiting)) /* nobody was kept waiting so far */
+		t->lane->next_us = later(t->lane->next_us, t->queued_us);
 	TAILQ_INSERT_TAIL(&t->lane->waiting, t, link);
 	return t;
 }
@@ -260,9 +291,10 @@ static int until_next_start(const struct net *n, int timeout_ms)
 	if (n->active >= n->o.max_total)
 		return (int)wait;
 	for (lane = TAILQ_FIRST(&n->lanes); lane; lane = TAILQ_NEXT(lane, link)) {
-		int64_t ms = lane->next_us > now ? (lane->next_us - now + 999) / 1000 : 0;
+		int64_t at = lane_next_us(lane);
+		int64_t ms = at == INT64_MAX ? at : at > now ? (at - now + 999) / 1000 : 0;
 
-		if (!TAILQ_EMPTY(&lane->waiting) && lane->active < lane->max && ms < wait)
+		if (ms < wait)
 			wait = ms;
 	}
 	return (int)wait;
@@ -356,6 +388,7 @@ const char *net_error_name(enum net_error e)
 		[NET_CONNECT] = "connect", [NET_TLS] = "tls",
 		[NET_TIMEOUT] = "timeout", [NET_TOO_LARGE] = "too_large",
 		[NET_BROKEN] = "broken",   [NET_ABORTED] = "aborted",
+		[NET_DENIED] = "denied",   [NET_MISSING] = "missing",
 	};
 
 	return names[e];

@@ -43,6 +43,8 @@
 struct net;
 struct net_transfer;
 
+#define NET_LANE_LATE_US 50000
+
 struct net_options {
 	struct guard *guard; /* not owned, outlives the net; NULL: one that allows no exception */
 	const char *user_agent; /* NULL: Kontor/<version> */
@@ -70,11 +72,36 @@ struct net_smtp {
 	enum net_tls tls;
 	struct sv user, password; /* empty user: no log-in */
 	struct sv bearer;	  /* OAuth 2 token instead of the password (XOAUTH2) */
+	bool check;		  /* only connect and sign in: no mail, no recipients */
+};
+
+/*
+ * One command at an IMAP or POP3 server, over libcurl as everything here, so that
+ * it waits in lanes, is guarded, and keeps its connection with the log-in for the
+ * next command. (A child process that does whole mailboxes would need all of that
+ * once more.) The URL says the server and what is asked of it:
+ *
+ *	imap://host/			with `command`: STATUS "INBOX" (UIDVALIDITY UIDNEXT)
+ *	imap://host/INBOX		with `command`: UID FETCH 7:* (UID FLAGS)
+ *	imap://host/INBOX/;UID=7	the mail, as it is (this sets its flag \\Seen)
+ *	pop3://host/			with `command`: UIDL
+ *	pop3://host/5			the mail
+ *
+ * The body of the response is the untagged lines, or the mail. status stays 0.
+ */
+struct net_mailbox {
+	struct sv command; /* percent-encoded, as libcurl decodes it */
+	enum net_tls tls;  /* for imap: and pop3:, as of smtp: */
+	struct sv user, password;
+	struct sv bearer; /* OAuth 2 token instead of the password (XOAUTH2) */
+	bool fresh;	  /* on a connection of its own: a POP3 session sees what was there when it began */
+	int max_age_s;	  /* no connection that is older; 0: any */
+	bool last;	  /* close it behind this command: a POP3 session locks the mailbox */
 };
 
 struct net_request {
 	struct sv method; /* empty: GET, or POST when there is a body */
-	struct sv url;	  /* http, https; smtp, smtps when `smtp` is set */
+	struct sv url;	  /* http, https; smtp, smtps when `smtp` is set, imap ... by `mailbox` */
 	/* Content-Type is sent only when given here. Host, Content-Length, Transfer-Encoding,
 	 * Connection, Expect, TE and Upgrade are libcurl's own and refused. */
 	const struct net_header *headers;
@@ -88,8 +115,17 @@ struct net_request {
 	const char *unix_socket;   /* path to connect to instead of the host; needs trusted */
 	struct sv ca_pem;	   /* accept certificates of these CAs and no others */
 	struct sv lane;		   /* own name for the lane: an endpoint's id */
-	int lane_max, lane_gap_ms; /* its limit, 0: max_lane; least time between two starts */
+	int lane_max;		   /* its limit, 0: max_lane */
+	/* Time between two starts. One that came late, because this side was busy, is
+	 * made up for by the next ones, up to NET_LANE_LATE_US: so the rate is held. */
+	int lane_gap_us;
+	int64_t not_before_us; /* starts no earlier, by clock_mono_us; others of its lane go past it */
 	const struct net_smtp *smtp;
+	const struct net_mailbox *mailbox;
+	/* Takes the body of the answer in pieces as it comes, in the place of the
+	 * response's; false ends the call (NET_BROKEN). Counts against max_body. */
+	bool (*sink)(void *arg, struct sv piece);
+	void *sink_arg;
 };
 
 enum net_error {
@@ -103,6 +139,8 @@ enum net_error {
 	NET_TOO_LARGE, /* status, headers and the first max_body bytes are there */
 	NET_BROKEN,    /* the connection broke, or what came was no answer */
 	NET_ABORTED,   /* by net_cancel or net_free */
+	NET_DENIED,    /* mailbox: user name or password are not accepted */
+	NET_MISSING,   /* mailbox: there is no such mail or folder */
 	NET__ERROR_MAX
 };
 
@@ -122,6 +160,7 @@ struct net_response {
 	size_t n_headers;
 	struct sv body;
 	bool truncated;
+	size_t sent;	   /* smtp: bytes of the mail that libcurl took; 0: DATA was not reached */
 	struct sv address; /* connected to: "192.0.2.7"; empty without a connection */
 	struct net_times times;
 };

@@ -79,7 +79,7 @@ static const char *check_smtp(const struct net_smtp *m)
 {
 	if (m->from.n && !is_mailbox(m->from))
 		return "The sender is no e-mail address";
-	if (!m->n_to)
+	if (!m->n_to && !m->check)
 		return "The mail has no recipient";
 	for (size_t i = 0; i < m->n_to; i++)
 		if (!is_mailbox(m->to[i]))
@@ -87,13 +87,26 @@ static const char *check_smtp(const struct net_smtp *m)
 	return NULL;
 }
 
-static bool right_scheme(const struct net_request *r, const char *scheme)
+static const char *check_mailbox(const struct net_mailbox *m)
 {
-	const char *plain = r->smtp ? "smtp" : "http";
+	if (!is_line(m->command) || !is_line(m->user) || !is_line(m->password))
+		return "The command has a line break";
+	return m->user.n ? NULL : "The mailbox has no user name";
+}
+
+static bool is_scheme(const char *scheme, const char *plain)
+{
 	size_t n = strlen(plain);
 
 	return strncmp(scheme, plain, n) == 0 &&
 	       (!scheme[n] || (scheme[n] == 's' && !scheme[n + 1]));
+}
+
+static bool right_scheme(const struct net_request *r, const char *scheme)
+{
+	if (r->mailbox)
+		return is_scheme(scheme, "imap") || is_scheme(scheme, "pop3");
+	return is_scheme(scheme, r->smtp ? "smtp" : "http");
 }
 
 static void check_request(struct net_transfer *t)
@@ -111,7 +124,9 @@ static void check_request(struct net_transfer *t)
 	else if (r->unix_socket && !r->trusted)
 		why = "A Unix socket needs a trusted request";
 	else
-		why = r->smtp ? check_smtp(r->smtp) : check_headers(r);
+		why = r->smtp	 ? check_smtp(r->smtp) :
+		      r->mailbox ? check_mailbox(r->mailbox) :
+				   check_headers(r);
 	if (why)
 		transfer_fail(t, NET_BAD_REQUEST, why);
 	else if (r->https_only && strcmp(t->url.scheme, "https") != 0)
@@ -134,8 +149,22 @@ static void copy_smtp(struct net_transfer *t, const struct net_smtp *m)
 		.user = arena_sv(t->arena, m->user),
 		.password = arena_sv(t->arena, m->password),
 		.bearer = arena_sv(t->arena, m->bearer),
+		.check = m->check,
 	};
 	t->r.smtp = &t->smtp;
+}
+
+static void copy_mailbox(struct net_transfer *t, const struct net_mailbox *m)
+{
+	t->mailbox = (struct net_mailbox){ .command = arena_sv(t->arena, m->command),
+					   .tls = m->tls,
+					   .user = arena_sv(t->arena, m->user),
+					   .password = arena_sv(t->arena, m->password),
+					   .bearer = arena_sv(t->arena, m->bearer),
+					   .fresh = m->fresh,
+					   .max_age_s = m->max_age_s,
+					   .last = m->last };
+	t->r.mailbox = &t->mailbox;
 }
 
 static void copy_request(struct net_transfer *t, const struct net_request *r)
@@ -157,6 +186,8 @@ static void copy_request(struct net_transfer *t, const struct net_request *r)
 		t->r.unix_socket = arena_dup(t->arena, sv_from(r->unix_socket));
 	if (r->smtp)
 		copy_smtp(t, r->smtp);
+	if (r->mailbox)
+		copy_mailbox(t, r->mailbox);
 }
 
 struct net_transfer *transfer_new(struct net *n, const struct net_request *r)
@@ -192,7 +223,7 @@ void transfer_free(struct net_transfer *t)
 
 static enum guard_kind guard_kind(const struct net_transfer *t)
 {
-	return t->r.smtp ? GUARD_SMTP : GUARD_HTTP;
+	return t->r.mailbox ? GUARD_MAILBOX : t->r.smtp ? GUARD_SMTP : GUARD_HTTP;
 }
 
 /* libcurl wants a socket for one of the addresses that the name resolved to. */
@@ -243,11 +274,23 @@ static void keep_reply(struct net_transfer *t, struct sv line)
 		t->response.text = arena_sv(t->arena, line);
 }
 
+/* libcurl shows every line of these protocols as a header, the mails' own
+ * excepted; what matters of them comes as the body, or is the refusal. */
+static size_t keep_refusal(struct net_transfer *t, struct sv line, size_t n)
+{
+	if (sv_find(line, SV(" NO ")) == 4 || sv_find(line, SV(" BAD ")) == 4 ||
+	    sv_starts(line, SV("-ERR")))
+		t->response.text = arena_sv(t->arena, sv_make(line.p, line.n < 500 ? line.n : 500));
+	return n;
+}
+
 static size_t on_header(char *p, size_t size, size_t n, void *arg)
 {
 	struct net_transfer *t = arg;
 	struct sv line = sv_trim(sv_make(p, size * n));
 
+	if (t->r.mailbox)
+		return keep_refusal(t, line, n);
 	t->header_bytes += n;
 	if (t->header_bytes > MAX_HEADER_BYTES) {
 		t->too_large = true;
@@ -265,10 +308,15 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
 	struct net_transfer *t = arg;
-	size_t room = t->r.max_body - t->body.n;
+	size_t room = t->r.max_body - t->n_body, take;
 
 	n *= size;
-	buf_add(&t->body, sv_make(p, n < room ? n : room));
+	take = n < room ? n : room;
+	t->n_body += take;
+	if (!t->r.sink)
+		buf_add(&t->body, sv_make(p, take));
+	else if (!t->r.sink(t->r.sink_arg, sv_make(p, take)))
+		return 0;
 	if (n <= room)
 		return n;
 	t->response.truncated = true;
@@ -343,6 +391,20 @@ static void set_http(struct net_transfer *t)
 	set_headers(t);
 }
 
+static void set_mail(struct net_transfer *t)
+{
+	const struct net_smtp *m = &t->smtp;
+
+	SET(t, CURLOPT_MAIL_FROM, m->from.n ? m->from.p : "<>");
+	for (size_t i = 0; i < m->n_to; i++)
+		add_line(t, &t->recipients, m->to[i].p);
+	SET(t, CURLOPT_MAIL_RCPT, t->recipients);
+	SET(t, CURLOPT_UPLOAD, 1L);
+	SET(t, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->r.body.n);
+	SET(t, CURLOPT_READFUNCTION, on_read);
+	SET(t, CURLOPT_READDATA, t);
+}
+
 static void set_smtp(struct net_transfer *t)
 {
 	const struct net_smtp *m = &t->smtp;
@@ -353,16 +415,33 @@ static void set_smtp(struct net_transfer *t)
 	/* libcurl 7.88 would lend this connection to a call that asks for STARTTLS. */
 	if (m->tls == NET_TLS_NONE)
 		SET(t, CURLOPT_FORBID_REUSE, 1L);
-	SET(t, CURLOPT_MAIL_FROM, m->from.n ? m->from.p : "<>");
-	for (size_t i = 0; i < m->n_to; i++)
-		add_line(t, &t->recipients, m->to[i].p);
-	SET(t, CURLOPT_MAIL_RCPT, t->recipients);
-	SET(t, CURLOPT_UPLOAD, 1L);
-	SET(t, CURLOPT_INFILESIZE_LARGE, (curl_off_t)t->r.body.n);
-	SET(t, CURLOPT_READFUNCTION, on_read);
-	SET(t, CURLOPT_READDATA, t);
+	if (m->check) {
+		SET(t, CURLOPT_CUSTOMREQUEST, "NOOP");
+		SET(t, CURLOPT_NOBODY, 1L);
+	} else {
+		set_mail(t);
+	}
 	if (!m->user.n)
 		return;
+	SET(t, CURLOPT_USERNAME, m->user.p);
+	if (m->bearer.n)
+		SET(t, CURLOPT_XOAUTH2_BEARER, m->bearer.p);
+	else
+		SET(t, CURLOPT_PASSWORD, m->password.p);
+}
+
+static void set_mailbox(struct net_transfer *t)
+{
+	const struct net_mailbox *m = &t->mailbox;
+
+	SET(t, CURLOPT_PROTOCOLS_STR, "imap,imaps,pop3,pop3s");
+	SET(t, CURLOPT_USE_SSL,
+	    (long)(m->tls == NET_TLS_REQUIRED ? CURLUSESSL_ALL : CURLUSESSL_NONE));
+	if (m->command.n)
+		SET(t, CURLOPT_CUSTOMREQUEST, m->command.p);
+	SET(t, CURLOPT_FRESH_CONNECT, (long)m->fresh);
+	SET(t, CURLOPT_FORBID_REUSE, (long)m->last);
+	SET(t, CURLOPT_MAXLIFETIME_CONN, (long)m->max_age_s);
 	SET(t, CURLOPT_USERNAME, m->user.p);
 	if (m->bearer.n)
 		SET(t, CURLOPT_XOAUTH2_BEARER, m->bearer.p);
@@ -422,6 +501,8 @@ bool transfer_setup(struct net_transfer *t)
 		set_tls(t);
 		if (t->r.smtp)
 			set_smtp(t);
+		else if (t->r.mailbox)
+			set_mailbox(t);
 		else
 			set_http(t);
 	}
@@ -452,6 +533,9 @@ static enum net_error map_code(CURLcode code)
 		{ CURLE_SSL_ISSUER_ERROR, NET_TLS },
 		{ CURLE_SSL_INVALIDCERTSTATUS, NET_TLS },
 		{ CURLE_USE_SSL_FAILED, NET_TLS },
+		{ CURLE_LOGIN_DENIED, NET_DENIED },
+		{ CURLE_REMOTE_FILE_NOT_FOUND, NET_MISSING },
+		{ CURLE_QUOTE_ERROR, NET_MISSING }, /* the command was refused */
 	};
 
 	for (size_t i = 0; i < sizeof(map) / sizeof(*map); i++)
@@ -501,12 +585,13 @@ static void fill_info(struct net_transfer *t, struct net_response *r)
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &wait);
 	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &ip);
-	r->status = (int)status;
+	r->status = t->r.mailbox ? 0 : (int)status;
 	r->retry_after = wait > INT32_MAX ? INT32_MAX : (int)wait;
 	r->address = arena_sv(t->arena, sv_from(ip));
 	r->headers = t->got;
 	r->n_headers = t->n_got;
 	r->body = buf_sv(&t->body);
+	r->sent = t->sent;
 	fill_times(t, &r->times);
 }
 
@@ -518,6 +603,8 @@ static void fill_error(struct net_transfer *t, CURLcode code)
 	if (t->r.smtp && code != CURLE_OPERATION_TIMEDOUT && r->status >= 400)
 		return;
 	r->error = map_code(code);
+	if (t->r.mailbox && r->error == NET_DENIED && !strcmp(t->error, "Select failed"))
+		r->error = NET_MISSING;
 	if (t->refused && (code == CURLE_COULDNT_CONNECT || code == CURLE_ABORTED_BY_CALLBACK)) {
 		transfer_fail(t, NET_REFUSED,
 			      arena_printf(t->arena, "%s may not be called: %s", t->url.host,
@@ -530,7 +617,7 @@ static void fill_error(struct net_transfer *t, CURLcode code)
 		transfer_fail(t, NET_TOO_LARGE,
 			      arena_printf(t->arena, "The answer has more than %zu bytes",
 					   t->r.max_body));
-	} else if (r->error) {
+	} else if (r->error && !(t->r.mailbox && r->text.n)) {
 		transfer_fail(t, r->error, t->error[0] ? t->error : curl_easy_strerror(code));
 	}
 }

@@ -26,7 +26,13 @@ my %table = (contacts => 'contacts', companies => 'companies', deals => 'deals',
 	calls => 'call_records', merges => 'record_merges', 'record-jobs' => 'record_jobs', notifications => 'notifications',
 	'attachments/contact' => 'contacts', 'trash/contacts' => 'contacts', 'records/contacts' => 'contacts',
 	'records/contacts/views' => 'saved_views', 'records/contacts/changes' => 'bulk_changes', 'settings/lead-forms' => 'lead_forms',
-	'settings/discard-reasons' => 'discard_reasons', 'settings/assignment' => 'assignment_rules', 'settings/currencies' => 'exchange_rates');
+	'settings/discard-reasons' => 'discard_reasons', 'settings/assignment' => 'assignment_rules', 'settings/currencies' => 'exchange_rates',
+	'settings/macros' => 'macros', 'settings/sla' => 'sla_policies', 'settings/sla/channels' => 'channel_accounts', templates => 'templates',
+	'settings/whatsapp-templates' => 'whatsapp_templates', 'profile/notifications' => 'push_subscriptions',
+	'inbox/views' => 'saved_views', 'inbox/deletions' => 'trash', 'inbox/runs' => 'macro_runs', 'inbox/messages' => 'messages',
+	'inbox/mail' => 'messages', 'settings/channels/log' => 'inbound_hooks', 'settings/channels/facebook' => 'internal.channel_visits');
+# The same for what stands further behind in a path.
+my %part = (message => 'messages', note => 'notes', hook => 'inbound_hooks');
 # Where no id is: of one's own records, by what they are called.
 my $own_only = qr{^/(?:lookup/:kind|imports/template/:file|records/:kind/(?:filter|columns|views|views/new|bulk|changes|export))$};
 my $nobody = '01900000-0000-7000-8000-000000000000';
@@ -45,6 +51,30 @@ psql("insert into custom_field_definitions (organization_id, entity, key, label,
 	select '$org', 'contact', 'walked', 'Walked', 'text' where not exists (select from custom_field_definitions where organization_id = '$org')");
 psql("insert into ip_ranges (organization_id, range) select '$org', '0.0.0.0/0'
 	where not exists (select from ip_ranges where organization_id = '$org')");
+
+my $anna = psql("select id from profiles where organization_id = '$org' and email = '$a->{users}[0]{email}'");
+psql("insert into macros (organization_id, name, owner_id, actions) select '$org', 'Reached for', '$anna', '[{\"do\": \"star\"}]' where not exists (select from macros where organization_id = '$org')");
+psql("insert into sla_policies (organization_id, name, first_response_minutes) select '$org', 'Reached for', 30
+	where not exists (select from sla_policies where organization_id = '$org')");
+psql("insert into templates (organization_id, name, components) select '$org', 'Reached for', '[{\"type\": \"BODY\", \"text\": \"x\"}]'
+	where not exists (select from templates where organization_id = '$org')");
+psql("insert into whatsapp_templates (organization_id, channel_account_id, name, language) select '$org', a.id, 'reached_for', 'en'
+	from channel_accounts a where a.organization_id = '$org' and a.type = 'WHATSAPP_CLOUD' and not exists (select from whatsapp_templates where organization_id = '$org') limit 1");
+psql("insert into push_subscriptions (organization_id, user_id, endpoint, p256dh, auth)
+	select '$org', '$anna', 'https://push.example/x', repeat('A', 87), repeat('A', 22)
+	where not exists (select from push_subscriptions where organization_id = '$org')");
+psql("insert into saved_views (organization_id, kind, name, owner_id) select '$org', 'conversations', 'Reached for', '$anna'
+	where not exists (select from saved_views where organization_id = '$org')");
+psql("insert into notes (organization_id, conversation_id, content, author_id) select '$org', c.id, 'Reached for', '$anna'
+	from conversations c where c.organization_id = '$org' and not exists (select from notes where organization_id = '$org') limit 1");
+psql("insert into inbound_hooks (organization_id, channel_account_id, dedupe, body, state) select '$org', a.id, 'reached for', '{}', 'done'
+	from channel_accounts a where a.organization_id = '$org' and not exists (select from inbound_hooks where organization_id = '$org') limit 1");
+psql("insert into macro_runs (organization_id, conversation_id, user_id, before) select '$org', c.id, '$anna', '{}'
+	from conversations c where c.organization_id = '$org' and not exists (select from macro_runs where organization_id = '$org') limit 1");
+psql("insert into trash (organization_id, kind, record_id, name, user_id, rows, links) select '$org', 'conversations', uuid7(), 'Reached for',
+	'$anna', '[]', '[]' where not exists (select from trash where organization_id = '$org')");
+psql("insert into internal.channel_visits (organization_id, user_id, kind, state_hash) select '$org', '$anna', 'FB_MESSENGER', sha256('x')
+	where not exists (select from internal.channel_visits where organization_id = '$org')");
 
 my %id;
 sub id_of { my $t = shift; return $id{$t} //= psql("select id from $t where organization_id = '$org' order by id limit 1") || $nobody }
@@ -80,7 +110,7 @@ for (@routes) {
 	my ($first) = grep { index($pattern, "/$_/") == 0 } sort { length $b <=> length $a } keys %table;
 	ok($first, "known: $pattern") or next;
 	(my $path = $pattern) =~ s{:\w+}{id_of($table{$first})}e;
-	$path =~ s/:\w+/$nobody/g;
+	$path =~ s{:(\w+)}{$part{$1} ? id_of($part{$1}) : $nobody}eg;
 	for my $method (grep { $methods =~ /HTTP_$_\b/ } qw(GET POST)) {
 		my $r = $method eq 'GET' ? $browser->request(GET => $path, {})
 			: $browser->post($path, { status => 'CLOSED', content => 'x', title => 'x', name => 'x', first_name => 'Stray', stage => 'won',

@@ -166,10 +166,10 @@ for ([{ message => 'x' }, qr/to is required/], [{ to => '1' }, qr/message is req
 }
 error_is(call('whatsapp-lite-send', { to => '201001383533', message => 'Hello!', organizationId => $other->{organization_id} }), 404,
 	qr/Organization not found/, 'API-73 MSG-104 an organization that is not the caller\'s');
-error_is(call('whatsapp-lite-send', { to => '201001383533', message => 'Hello!', organizationId => $org }), 404, qr/No credentials/,
-	'API-73 MSG-104 without credentials');
+error_is(call('whatsapp-lite-send', { to => '201001383533', message => 'Hello!', organizationId => $org }), 404, qr/Credentials not available/,
+	'API-73 MSG-104 CHA-48 CHA-52 without credentials, and no channel is made for it');
 sql("insert into channel_accounts (organization_id, name, type) values ('$org', 'Lite', 'WHATSAPP_LITE')");
-error_is(call('whatsapp-lite-send', { to => '201001383533', message => 'Hello!', from => 'AIBot' }), 503, qr/no connector/, 'a channel without connector');
+is(sql("select count(*) from channel_accounts where organization_id = '$org' and type = 'WHATSAPP_LITE'"), 1, 'CHA-48 no other account was made');
 error_is(call('messenger-send', { to => 'psid', message => 'x', accessToken => 't' }), 404, qr/FB_MESSENGER/, 'messenger-send');
 error_is(call('instagram-send', { to => 'ig', message => 'x' }), 404, qr/INSTAGRAM/, 'instagram-send');
 error_is(call('tiktok-send', { to => 'tt', message => 'x' }), 404, qr/TIKTOK/, 'tiktok-send');
@@ -262,9 +262,11 @@ is_deeply({ map { $_->{name} => $_->{status} } @{ $r->{json}{services} } },
 	{ map { $_ => 'operational' } qw(api database worker queue) }, 'API-94 part by part');
 $r = $k->api(GET => "$f/facebook-oauth?code=abc");
 is("$r->{status} $r->{json}{code}", '503 SERVICE_UNAVAILABLE', 'API-92 facebook-oauth without a Facebook application');
-for my $provider (qw(whatsapp-lite messenger instagram tiktok appgain-whatsapp stripe shopify-inbox)) {
+$r = $k->api(POST => "$f/stripe-webhook", json => {});
+is("$r->{status} $r->{json}{code}", '503 SERVICE_UNAVAILABLE', 'API-93 stripe-webhook is public, and without a connector says so');
+for my $provider (qw(whatsapp-lite messenger instagram tiktok appgain-whatsapp shopify-inbox linkedin sms)) {
 	$r = $k->api(POST => "$f/$provider-webhook", json => {});
-	is("$r->{status} $r->{json}{code}", '503 SERVICE_UNAVAILABLE', "API-93 $provider-webhook is public, and without a connector says so");
+	is("$r->{status} $r->{json}{code}", '401 AUTHENTICATION_FAILED', "API-93 CHA-28 $provider-webhook is public, and believes nobody without a signature");
 }
 is($k->api(POST => "$f/telegram-webhook", json => {})->{status}, 401, 'API-93 telegram-webhook needs the secret of its provider alone');
 

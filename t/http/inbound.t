@@ -150,7 +150,7 @@ is(telegram(update(4, text => 'x' x (5 * 1024 * 1024)))->{status}, 413, 'more th
 is(count('inbound_hooks'), $hooks, 'and none of it is stored');
 is(api(GET => $tg_path)->{status}, 405, 'GET: 405');
 
-control($bot_api, file => { file_id => "PHOTO$run", path => 'photos/file_1.jpg', base64 => encode_base64('JPEG bytes', '') });
+control($bot_api, file => { file_id => "PHOTO$run", path => 'photos/file_1.jpg', base64 => encode_base64("\xff\xd8\xff\xe0 bytes", '') });
 telegram(update(5, caption => 'Look', photo => [{ file_id => 'small', width => 90, height => 60 },
 	{ file_id => "PHOTO$run", width => 900, height => 600 }]));
 my $stored = wait_for(5, sub { psql("select f.name || ' ' || f.size || ' ' || f.content_type from message_attachments x

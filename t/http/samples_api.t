@@ -163,7 +163,7 @@ sample(28686, 200, 'API-76 a message', 'cg_abc123def456...' => $t->{api_key});
 
 # Placeholders, and providers that are not connected: what is answered then.
 my %other = (
-	'POST whatsapp-lite-send' => 503, 'POST whatsapp-cloud-send' => 400, 'POST telegram-send' => 404,
+	'POST whatsapp-cloud-send' => 400, 'POST telegram-send' => 404,
 	'POST messenger-send' => 404, 'POST instagram-send' => 404, 'POST tiktok-send' => 404,
 	'POST accept-invitation' => 404, 'POST import-kommo-leads' => 400, 'GET facebook-oauth?code=oauth_code' => 503,
 	'POST create-checkout' => 503, 'GET customer-portal' => 503);

@@ -71,7 +71,7 @@ is($r->{status}, 201, 'AUTH-61 they have a table of their own') or diag $r->{con
 unlike($r->{content}, qr/secret $mark/, 'AUTH-61 which does not show them');
 like(psql("select value from provider_credentials where organization_id = '$second'"), qr/^v1\.(?!.*$mark)/, 'AUTH-61 and keeps them sealed');
 my ($entry) = grep { $_->{id} eq $second } @{ call(GET => 'list-organizations', bearer => $mine)->{json}{organizations} };
-ok($entry->{hasAppgainCredentials}, 'API-89 hasAppgainCredentials: a gateway is configured');
+ok($entry->{hasAppgainCredentials}, 'API-89 CHA-53 hasAppgainCredentials: a gateway is configured');
 is(shown(rpc(delete_organization => $mine, { confirm_name => 'no' })), '400 VALIDATION_ERROR', 'AUTH-59 deleting takes the name');
 is(shown(call(POST => 'switch-organization', bearer => $mine, json => { organizationId => $foreign })), '403 INSUFFICIENT_PERMISSIONS',
 	'AUTH-58 AUTH-78 only into an organization that one belongs to');

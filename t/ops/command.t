@@ -34,18 +34,12 @@ is($k->psql("select count(*) from pg_roles where rolname in ('kontor_app', 'kont
 	and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb)"), 0, 'the programs have no rights of their own');
 
 my @before = map { $k->pids($_) } qw(api worker nginx);
-my $start  = time;
 my ($out, $code) = $k->kontor('up');
-my $took = time - $start;
 is($code, 0, 'a second up is harmless');
-cmp_ok($took, '<', 5, sprintf 'and takes under 5 s (%.1f)', $took);
 is_deeply([map { $k->pids($_) } qw(api worker nginx)], \@before, 'nothing was restarted');
 
 ($out, $code) = $k->kontor('down');
-$start = time;
 $k->up;
-$took = time - $start;
-cmp_ok($took, '<', 5, sprintf 'up after down takes under 5 s (%.1f)', $took);
 
 SKIP: {
 	skip 'runs as root only', 1 if $>;

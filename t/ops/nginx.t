@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 use File::Temp qw(tempdir);
+use IO::Socket::INET;
 use IO::Socket::UNIX;
 use Kontor;
 use Test::More;
@@ -34,6 +35,20 @@ cmp_ok($seen{429} // 0, '>=', 15, 'forty sign-ins in a row from one address: mos
 $r = $k->api(POST => '/login', from => '127.0.0.9', body => 'x=1');
 is($r->{headers}{'retry-after'}, 10, 'with Retry-After');
 isnt($k->api(GET => '/login', from => '127.0.0.9')->{status}, 429, 'reading is not counted');
+
+# A hundred streams of one address that belong to nobody's chat, and one more.
+my (%streams, @open);
+my ($host, $port) = $k->base_url =~ m{^http://([^:/]+):(\d+)};
+for my $i (1 .. 101) {
+	my $s = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, LocalAddr => '127.0.0.9') or die "stream $i: $!\n";
+	syswrite $s, 'GET /chat/01900000-0000-7000-8000-000000000000/live?key=' . 'a' x 40 . sprintf('%03d', $i)
+		. " HTTP/1.1\r\nHost: $host\r\nAccept: text/event-stream\r\n\r\n";
+	sysread $s, my $head, 12;
+	$streams{ $head =~ /(\d{3})$/ ? $1 : 'none' }++;
+	push @open, $s;
+}
+is_deeply(\%streams, { 200 => 100, 429 => 1 }, 'FACT-75 streams of visitors: a hundred from one address');
+close $_ for @open;
 
 # ---- inner places -------------------------------------------------------------------
 

@@ -81,7 +81,7 @@ async function profile(page) {
 	await t.shots(page, 'user-menu');
 	await page.click('.shell-menu a:text("Profile")');
 	await page.waitForURL('**/profile');
-	t.is((await page.locator('.subtabs a').allTextContents()).join(', '), 'Profile Information, Subscription, Email Address, Password, Security', 'AUTH-31 the tabs');
+	t.is((await page.locator('.subtabs a').allTextContents()).join(', '), 'Profile Information, Subscription, Email Address, Password, Notifications, Security', 'AUTH-31 the tabs');
 	t.is(await page.textContent('#email'), email, 'AUTH-32 the address is read-only');
 	t.is(await page.textContent('#role'), 'Owner', 'AUTH-32 the role is shown');
 	t.is(await page.textContent('.page-head .avatar'), 'KL', 'AUTH-32 initials in the place of a picture');

@@ -35,7 +35,7 @@ async function menu(page) {
 		t.config().tenants[0].users.find((u) => u.role === 'AGENT').email, json);
 	rights('{"can_access_crm": false}');
 	await agent.goto('/settings');
-	t.is((await agent.locator('.shell-nav a').allTextContents()).map((s) => s.trim().split(/\s/)[0]).join(' '), 'Home Inbox Tasks Bookings Scheduling Products Settings',
+	t.is((await agent.locator('.shell-nav a').allTextContents()).map((s) => s.trim().split(/\s/)[0]).join(' '), 'Home Inbox Tasks Templates Bookings Scheduling Products Settings',
 		'ADM-6 the sidebar shows only what the role may enter');
 	rights('{}');
 	await agent.goto('/settings');

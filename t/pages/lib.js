@@ -187,15 +187,17 @@ async function drag(page, what, where, { x = 60, y = 20, down = 60, hold = false
 // ---- looking ---------------------------------------------------------------------
 
 async function axeOnce(page, only) {
-	const source = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-	await page.evaluate(source); // by the debugger, so that the page's policy stays as it is
+	if (!await page.evaluate(() => Boolean(window.axe))) {
+		const source = fs.readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+		await page.evaluate(source); // by the debugger, so that the page's policy stays as it is
+	}
 	return page.evaluate((rules) => window.axe.run(document,
 		{ runOnly: rules || ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'], resultTypes: ['violations'] }), only);
 }
 
-// No violation in light nor dark.
-async function axe(page, name) {
-	for (const scheme of ['light', 'dark']) {
+// No violation, in light alone or in dark as well.
+async function axe(page, name, { dark = false } = {}) {
+	for (const scheme of dark ? ['light', 'dark'] : ['light']) {
 		await theme(page, scheme);
 		// The second theme differs in its colours alone.
 		const { violations } = await axeOnce(page, scheme === 'dark' && { type: 'rule', values: ['color-contrast', 'link-in-text-block'] });
@@ -272,6 +274,11 @@ async function telegram(text, { from = 700100, name = 'Tomás Silva', tenant = 0
 	if (!answer.ok) throw new Error(`the Telegram webhook answered ${answer.status}`);
 }
 
+// The page's stream of events stands: what happens from now on reaches it.
+async function streaming(...pages) {
+	for (const page of pages) await page.waitForSelector('#live-state[data-open]', { state: 'attached' });
+}
+
 // The value of a query once it is no longer empty or false; undefined after the time.
 async function until(look, seconds = 10) {
 	for (const end = Date.now() + seconds * 1000; Date.now() < end;) {
@@ -304,4 +311,4 @@ async function run(test) {
 const expectTrouble = (pattern) => wanted.push(pattern);
 
 module.exports = { ok, is, like, lives, diag, skipAll, config, sql, launch, open, login, theme, drag, axe, shot, shots, fits,
-	standin, calls, telegram, until, run, expectTrouble };
+	standin, calls, telegram, streaming, until, run, expectTrouble };

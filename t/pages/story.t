@@ -124,7 +124,9 @@ t.run(async () => {
 		await staff.locator('form[action$="/quotes/new"] button.btn-primary').click();
 	}
 	await staff.waitForURL(/\/quotes\/[0-9a-f-]{36}/);
-	await staff.fill('#q', 'pallet');
+	const all = await staff.locator('#catalogue').elementHandle();
+	await staff.fill('#q', 'freight');
+	await t.until(() => all.evaluate((list) => !list.isConnected), 10);
 	const found = staff.locator('#catalogue form', { hasText: 'Road freight' }).or(staff.locator('#catalogue li, #catalogue tr, #catalogue > div', { hasText: 'Road freight' })).first();
 	await found.locator('[name="qty"]').fill('12');
 	await found.locator('button').click();

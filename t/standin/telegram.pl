@@ -23,6 +23,7 @@ GetOptions(\%o, 'port=i', 'token=s', 'log=s') && $o{token} or die "usage: telegr
 my $json = JSON::PP->new->utf8->canonical;
 my (%files, %hook);
 my $next = time % 1_000_000_000; # ids differ from run to run
+my %said; # "chat:message": {text | caption, time}
 
 sub fail {
 	my ($code, $text, %parameters) = @_;
@@ -42,6 +43,7 @@ sub units {
 sub sent {
 	my ($rq, %more) = @_;
 	my $chat = $rq->{params}{chat_id} + 0;
+	$said{"$chat:" . ($next + 1)} = { time => time, exists $more{text} ? (text => $more{text}) : (caption => $rq->{params}{caption} // '') };
 	return done({ message_id => ++$next, date => time, chat => { id => $chat, type => $chat < 0 ? 'group' : 'private' },
 		from => { id => 123456, is_bot => JSON::PP::true, first_name => 'Bot' }, %more });
 }
@@ -52,6 +54,22 @@ sub send_message {
 	return fail(400, 'Bad Request: message text is empty') if !length $text;
 	return fail(400, 'Bad Request: message is too long') if units($text) > 4096;
 	return sent($rq, text => $text);
+}
+
+sub send_location {
+	my ($rq) = @_;
+	my ($lat, $lon) = @{ $rq->{params} }{qw(latitude longitude)};
+	return fail(400, 'Bad Request: latitude is empty') if !defined $lat || !defined $lon;
+	return fail(400, 'Bad Request: wrong latitude or longitude') if abs($lat) > 90 || abs($lon) > 180;
+	return sent($rq, location => { latitude => $lat + 0, longitude => $lon + 0 });
+}
+
+sub send_contact {
+	my ($rq) = @_;
+	my %c = map { $_ => $rq->{params}{$_} } grep { length($rq->{params}{$_} // '') } qw(phone_number first_name last_name);
+	return fail(400, 'Bad Request: phone number is empty') if !$c{phone_number};
+	return fail(400, 'Bad Request: first name is empty') if !$c{first_name};
+	return sent($rq, contact => \%c);
 }
 
 sub send_file {
@@ -68,6 +86,49 @@ sub send_file {
 		my $about = { file_id => $id, file_unique_id => lc $id };
 		return sent($rq, $field => $field eq 'photo' ? [$about] : $about);
 	};
+}
+
+# Messages of the bot; those of people are reacted to without being known here.
+sub target { return $said{"$_[0]{params}{chat_id}:$_[0]{params}{message_id}"} }
+
+sub edit {
+	my ($field, $max) = @_;
+	return sub {
+		my ($rq) = @_;
+		my $m = target($rq) or return fail(400, 'Bad Request: message to edit not found');
+		my $words = $rq->{params}{$field} // '';
+		return fail(400, 'Bad Request: there is no text in the message to edit') if !exists $m->{$field};
+		return fail(400, 'Bad Request: message text is empty') if $field eq 'text' && !length $words;
+		return fail(400, 'Bad Request: MESSAGE_TOO_LONG') if units($words) > $max;
+		return fail(400, 'Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message')
+			if $m->{$field} eq $words;
+		$m->{$field} = $words;
+		return done({ message_id => $rq->{params}{message_id} + 0, date => $m->{time}, edit_date => time,
+			chat => { id => $rq->{params}{chat_id} + 0, type => 'private' }, $field => $words });
+	};
+}
+
+sub delete_message {
+	my ($rq) = @_;
+	my $m = target($rq) or return fail(400, 'Bad Request: message to delete not found');
+	return fail(400, "Bad Request: message can't be deleted for everyone") if time - $m->{time} > 48 * 3600;
+	delete $said{"$rq->{params}{chat_id}:$rq->{params}{message_id}"};
+	return done(JSON::PP::true);
+}
+
+my %reactions = map { $_ => 1 } map { my $e = $_; utf8::decode($e); $e } ('👍', '👎', '❤', '🔥', '👏', '😁', '🎉', '😢', '🙏', '👌');
+sub react {
+	my ($rq) = @_;
+	my $list = $rq->{params}{reaction};
+	$list = $json->decode($list) if defined $list && !ref $list;
+	return fail(400, 'Bad Request: too many reactions') if @{ $list // [] } > 1;
+	for my $r (@{ $list // [] }) {
+		my $emoji = $r->{emoji} // '';
+		utf8::decode($emoji) if !utf8::is_utf8($emoji);
+		$emoji =~ s/\x{fe0f}//g;
+		return fail(400, 'Bad Request: REACTION_INVALID') if ($r->{type} // '') ne 'emoji' || !$reactions{$emoji};
+	}
+	return done(JSON::PP::true);
 }
 
 sub get_file {
@@ -93,6 +154,12 @@ my %methods = (
 	setWebhook => \&set_webhook,
 	getWebhookInfo => sub { done({ url => $hook{url} // '', has_custom_certificate => JSON::PP::false, pending_update_count => 0 }) },
 	sendMessage => \&send_message,
+	sendLocation => \&send_location,
+	sendContact => \&send_contact,
+	editMessageText => edit('text', 4096),
+	editMessageCaption => edit('caption', 1024),
+	deleteMessage => \&delete_message,
+	setMessageReaction => \&react,
 	sendPhoto => send_file('photo', 10 * $mb),
 	sendDocument => send_file('document', 50 * $mb),
 	sendVideo => send_file('video', 50 * $mb),
@@ -112,6 +179,8 @@ sub handle {
 	my ($token, $method) = $rq->{path} =~ m{^/bot([^/]+)/(\w+)$} or return fail(404, 'Not Found');
 	return fail(401, 'Unauthorized') if $token ne $o{token};
 	my $do = $methods{$method} or return fail(404, 'Not Found: method not found');
+	return fail(400, 'Bad Request: message identifier is not specified')
+		if $method =~ /^(?:edit|deleteMessage|setMessageReaction)/ && !($rq->{params}{message_id} // '');
 	return fail(400, 'Bad Request: chat_id is empty') if $method =~ /^send/ && !length($rq->{params}{chat_id} // '');
 	return $do->($rq);
 }

@@ -116,6 +116,12 @@ sub messages {
 		messages => [{ id => $id, message_status => 'accepted' }] }];
 }
 
+# What the number is called, and how it is rated.
+sub number {
+	return [200, { id => $o{'phone-number-id'}, display_phone_number => '+1 555-078-3881', verified_name => 'Stand-in Ltd',
+		quality_rating => 'GREEN' }];
+}
+
 sub upload {
 	my ($s, $rq) = @_;
 	my $file = $rq->{files}{file};
@@ -147,6 +153,13 @@ sub handle {
 		return messages($s, $rq) if ($edge // '') eq 'messages';
 		return upload($s, $rq) if ($edge // '') eq 'media';
 	}
+	return number() if $node eq $o{'phone-number-id'} && $rq->{method} eq 'GET' && !$edge;
+	# The token's own person, and any other node is the business account.
+	return [200, ($edge // '') eq 'permissions' ? { data => [map { { permission => $_, status => 'granted' } }
+		qw(whatsapp_business_management whatsapp_business_messaging)] } : { id => '122100000000', name => 'Kontor' }] if $node eq 'me';
+	return [200, { success => JSON::PP::true }] if ($edge // '') eq 'subscribed_apps' && $rq->{method} eq 'POST';
+	return [200, { id => $node, name => 'Business', account_review_status => 'APPROVED', business_verification_status => 'verified' }]
+		if ($rq->{query}{fields} // '') =~ /account_review_status/;
 	my $m = $media{$node};
 	return [200, { messaging_product => 'whatsapp', id => $node, mime_type => $m->{type}, sha256 => sha256_hex($m->{data}),
 		file_size => length $m->{data}, url => $s->base . "/whatsapp_business/attachments/?mid=$node&ext=1&hash=x" }]

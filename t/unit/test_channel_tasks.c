@@ -62,7 +62,7 @@ static bool migrate(const char *src)
 		   "worker_password=k "
 		   "-f %s/sql/roles.sql postgres",
 		   pg_dir, src) ||
-	    !pg_do("for f in %s/sql/0*.sql; do psql -q -h %s -U kontor -v ON_ERROR_STOP=1 -1 -f "
+	    !pg_do("for f in %s/sql/[0-9]*.sql; do psql -q -h %s -U kontor -v ON_ERROR_STOP=1 -1 -f "
 		   "\\$f kontor || exit 1; done",
 		   src, pg_dir))
 		return false;
@@ -205,7 +205,7 @@ static void media(void)
 	is_int(begin("fetch_media", "attachment_id", id, false), CHANNEL_CALL, "again");
 	is_int(answer(200, "{\"ok\":true,\"result\":{\"file_path\":\"photos/f.jpg\"}}"),
 	       CHANNEL_CALL, "where it lies");
-	is_int(answer(200, "JPEGDATA"), CHANNEL_DONE, "here it is");
+	is_int(answer(200, "\xff\xd8\xff\xe0" "JPEG"), CHANNEL_DONE, "here it is");
 	is_sv(one("select x.state || ' ' || f.name || ' ' || f.content_type || ' ' || f.size from "
 		  "message_attachments x "
 		  "join files f on f.id = x.file_id",
@@ -306,8 +306,8 @@ static void send_telegram(void)
 static void send_files(void)
 {
 	struct sv id = one("insert into messages (organization_id, conversation_id, direction, "
-			   "content, status) "
-			   "select organization_id, id, 'OUTBOUND', 'Two', 'SCHEDULED' from "
+			   "content, status, scheduled_at) "
+			   "select organization_id, id, 'OUTBOUND', 'Two', 'SCHEDULED', now() from "
 			   "conversations where channel_account_id = $1 returning id",
 			   bot);
 

@@ -96,6 +96,12 @@ static void test_ports(struct guard *g)
 		   !guard_check_text(g, "8.8.8.8", 587, GUARD_SMTP) &&
 		   guard_check_text(g, "8.8.8.8", 80, GUARD_SMTP),
 	   "SMTP has ports of its own");
+	ok(!guard_check_text(g, "8.8.8.8", 993, GUARD_MAILBOX) &&
+		   !guard_check_text(g, "8.8.8.8", 110, GUARD_MAILBOX) &&
+		   guard_check_text(g, "8.8.8.8", 25, GUARD_MAILBOX) &&
+		   guard_check_text(g, "8.8.8.8", 0, GUARD_MAILBOX) &&
+		   guard_check_text(g, "127.0.0.1", 993, GUARD_MAILBOX),
+	   "so have mailboxes");
 	inet_pton(AF_INET6, "2606:4700::1", &in6.sin6_addr);
 	ok(guard_check_address(g, (struct sockaddr *)&in6, GUARD_HTTP), "port of a sockaddr");
 	in6.sin6_port = htons(443);

@@ -435,11 +435,37 @@ static void test_gap(void)
 	int64_t began = clock_mono_us(), took;
 
 	for (int i = 0; i < 4; i++)
-		net_start(n, &(struct net_request){ .url = url("/ok"), .lane_gap_ms = 100 }, count,
+		net_start(n, &(struct net_request){ .url = url("/ok"), .lane_gap_us = 100000 }, count,
 			  &t);
 	drain(n, 5000);
 	took = (clock_mono_us() - began) / 1000;
 	ok(t.good == 4 && took >= 300 && took < 2000, "least gap between starts: %d ms", (int)took);
+	net_free(n);
+}
+
+static const char *first_done;
+
+static void note_first(const struct net_response *r, void *arg)
+{
+	(void)r;
+	if (!first_done)
+		first_done = arg;
+}
+
+/* One that has to wait does not hold up its lane. */
+static void test_not_before(void)
+{
+	struct net *n = make();
+	int64_t began = clock_mono_us();
+
+	net_start(n, &(struct net_request){ .url = url("/ok"), .lane = SV("chat"),
+					    .not_before_us = began + 200000 },
+		  note_first, (void *)(uintptr_t)"late");
+	net_start(n, &(struct net_request){ .url = url("/ok"), .lane = SV("chat") }, note_first,
+		  (void *)(uintptr_t)"now");
+	drain(n, 5000);
+	ok(first_done && !strcmp(first_done, "now"), "a call that is to start later is passed by others");
+	ok(clock_mono_us() - began >= 200000, "and starts no earlier");
 	net_free(n);
 }
 
@@ -653,6 +679,7 @@ int main(void)
 	test_limits();
 	test_fair();
 	test_gap();
+	test_not_before();
 	test_cancel();
 	test_poll();
 	test_unix_socket();

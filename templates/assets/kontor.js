@@ -35,6 +35,9 @@ export function toast(words, { undo, bad = false, label = text('undo'), stay = f
 	if (!stay) setTimeout(() => line.remove(), undo ? 8000 : 4500);
 }
 
+// What an answer says that refuses: of a field that is wrong the fault itself.
+export const refusal = (problem) => [problem.details?.message || problem.message || problem.error, problem.hint].filter(Boolean).join('. ');
+
 // POST a form's worth of values; a refusal becomes a toast and null.
 export async function post(url, values = {}) {
 	const body = new URLSearchParams(values);
@@ -43,7 +46,7 @@ export async function post(url, values = {}) {
 		if (answer.ok)
 			return await answer.json().catch(() => ({}));
 		const problem = await answer.json().catch(() => ({}));
-		toast(problem.error || text('failed'), { bad: true });
+		toast(refusal(problem) || text('failed'), { bad: true });
 	} catch {
 		toast(text('offline'), { bad: true });
 	}
@@ -190,7 +193,8 @@ function tell(name, detail) {
 }
 
 function hear(message) {
-	const { seq, events = [], more } = JSON.parse(message.data);
+	const { seq, events = [], more, now } = JSON.parse(message.data);
+	if (now) { tell('kontor:now', now); return; } // who looks at what, who writes: true only now
 	if (seq <= last) return;
 	const first = events.length ? events[0].seq : seq;
 	const fresh = events.filter((event) => event.seq > last);
@@ -205,6 +209,7 @@ let away = false; // something may have been missed
 
 function lost() {
 	state.hidden = false;
+	delete state.dataset.open;
 	away = true;
 }
 
@@ -213,6 +218,7 @@ function listen() {
 	stream = new EventSource('/live');
 	stream.onopen = () => {
 		state.hidden = true;
+		state.dataset.open = '';
 		wait = 1000;
 		if (away) tell('kontor:resync');
 		away = false;

@@ -1,5 +1,5 @@
 // The page of one record, whatever its kind: composer and timeline, files, calls.
-import { toast, text } from './kontor.js';
+import { refusal, text, toast } from './kontor.js';
 
 const csrf = () => document.querySelector('meta[name="csrf"]').content;
 const timeline = document.getElementById('timeline');
@@ -10,7 +10,7 @@ async function send(url, body) {
 		const answer = await fetch(url, { method: 'POST', body, headers: { 'X-CSRF-Token': csrf(), 'HX-Request': 'true', Accept: 'application/json, text/html;q=0.9' } });
 		if (answer.ok) return await answer.text();
 		const problem = await answer.json().catch(() => ({}));
-		toast(problem.error || text('failed'), { bad: true });
+		toast(refusal(problem) || text('failed'), { bad: true });
 	} catch {
 		toast(text('offline'), { bad: true });
 	}

@@ -199,3 +199,10 @@ if (leave && 'Notification' in window) {
 		}
 	});
 }
+
+// A browser that was allowed to tell while no page is open is subscribed for who
+// has signed in, once per tab.
+if (bell && localStorage.push !== 'off' && sessionStorage.pushed !== bell.dataset.me && window.Notification?.permission === 'granted' && 'serviceWorker' in navigator) {
+	sessionStorage.pushed = bell.dataset.me;
+	import('./push.js').then(({ renew }) => renew()).catch(() => null);
+}

@@ -130,9 +130,13 @@ static enum status store(struct http_request *rq, const struct http_file *file,
 {
 	struct sv organization_id, sha256, name = file->filename;
 
-	if (tenant_of(rq, &organization_id, e) ||
-	    file_put(organization_id, file->data, rq->arena, &sha256, e))
+	if (tenant_of(rq, &organization_id, e))
 		return e->status;
+	if (file_put(organization_id, file->data, rq->arena, &sha256, e)) {
+		if (e->status == ST_UNAVAILABLE) /* INB-130: documented as 500 */
+			e->status = ST_INTERNAL;
+		return e->status;
+	}
 	if (!name.n || name.n > 200)
 		name = sv_from(arena_printf(rq->arena, "call%s", format->ending));
 	buf_addc(out, '{');

@@ -132,6 +132,16 @@ static struct sv address_of(struct fields *f, enum field_need need)
 	return sv_cut(&to, '@'); /* MSG-40 */
 }
 
+/* Which account is to send, when the caller says it; else the database chooses. */
+static struct sv account_of(struct fields *f)
+{
+	json_t *cross = field_get(f, "crossChannelResponse");
+	struct sv id = field_uuid(f, either(f, "channelAccountId", "channel_account_id"), FIELD_OPTIONAL);
+	struct sv response = sv_from(json_string_value(json_object_get(cross, "responseChannelId")));
+
+	return id.n || !is_uuid(response) ? id : response;
+}
+
 /* What internal.send_message takes. */
 static void write_request(struct fields *f, const struct way *way, struct buf *out)
 {
@@ -146,6 +156,7 @@ static void write_request(struct fields *f, const struct way *way, struct buf *o
 	put(out, "organization_id", org);
 	put(out, "conversation_id", talk);
 	put(out, "contact_id", person);
+	put(out, "channel_account_id", account_of(f));
 	put(out, "to", address_of(f, talk.n || person.n ? FIELD_OPTIONAL : FIELD_NEEDED));
 	text = field_text(f, "message", way->text_max,
 			  write_all_media(f, out) ? FIELD_OPTIONAL : FIELD_NEEDED);

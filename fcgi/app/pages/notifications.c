@@ -14,7 +14,8 @@
 /* What a notice may lead to: records, and what is none. */
 #define PLACES                                                                                  \
 	"(select kind, path, icon from app.record_kinds()"                                      \
-	" union all values ('import', '/imports/', 'upload'))"
+	" union all values ('import', '/imports/', 'upload'), ('channel', '/settings/channels/', 'plug'),"                 \
+	"  ('whatsapp_template', '/settings/whatsapp-templates/', 'brand-whatsapp'))"
 
 /* Under the policy `own` everybody sees his own. */
 static const char rows_sql[] =

@@ -20,7 +20,7 @@ static enum status show(struct http_request *rq, struct http_response *rs, const
 			 " from app.subscription_state() s, public.subscription_overview() v");
 	channels = db_add(b,
 		"select c.id, c.name, initcap(replace(c.type, '_', ' ')) as type, c.is_active,"
-		" c.connection_state = 'Connected' as is_connected from channel_accounts c order by c.created_at");
+		" c.connection_state = 'Connected' as is_connected from channel_accounts c where c.deleted_at is null order by c.created_at");
 	if (db_run(b, e))
 		return e->status;
 	page = web_page(rq, b);

@@ -1,11 +1,9 @@
 #!/usr/bin/env node
 // What a page may weigh: one document, HTML of 50 rows under 60 KB as it travels,
-// script and style under 150 KB; Lighthouse's accessibility at 95 or above, of two
-// pages (bin/kontor bench lighthouse takes more). Times are told, not judged.
+// script and style under 150 KB. Times are told, not judged (bin/kontor bench lighthouse).
 'use strict';
 const t = require('../lib.js');
 const zlib = require('node:zlib');
-const { lighthouse } = require('../lighthouse.js');
 
 const stamp = `bu${Date.now().toString(36)}`;
 
@@ -52,19 +50,6 @@ t.run(async () => {
 		const stale = seen.filter((one) => /\/assets\/[^?]*\?v=/.test(one.url()) && !/max-age=31\d{7}/.test(one.headers()['cache-control'] || '')).map((one) => one.url());
 		t.is(stale.join(' '), '', `${name}: what has a version is kept for ever`);
 		await page.context().close();
-	}
-
-	// ---- Lighthouse -------------------------------------------------------------------------
-	const page = await t.login();
-	const cookie = (await page.context().cookies()).filter(({ name }) => name === 'kontor_session').map(({ name, value }) => `${name}=${value}`).join('; ');
-	await page.context().close();
-	const scored = await lighthouse(t.config().base_url, { contacts: '/contacts?view=table' }, cookie);
-	scored.push(...await lighthouse(t.config().base_url, { login: '/login' }, ''));
-	for (const { name, address, shown, performance, accessibility, fcp, failed, slow } of scored) {
-		t.ok(shown.endsWith(address) && accessibility >= 95, `${name}: Lighthouse finds it accessible (95 or above)`);
-		t.diag(`${name}: accessibility ${accessibility}, performance ${performance}, first contentful paint ${Math.round(fcp)} ms`);
-		if (failed.length) t.diag(`failed: ${failed.join(', ')}`);
-		if (performance < 95) t.diag(`slow: ${slow.join('; ')}`);
 	}
 
 	for (const table of ['tasks', 'deals', 'leads', 'contacts', 'companies'])
