@@ -58,14 +58,18 @@ static bool answer_late_date(int fd)
 	return reply(fd, "503 Unavailable", line, SV("later"));
 }
 
+static void work(struct sv head)
+{
+	if (is_path(head, "/slow"))
+		usleep(3000000);
+	else if (is_path(head, "/wait"))
+		usleep(150000);
+}
+
 /* False: the connection is over. */
 static bool answer(int fd, struct sv head)
 {
-	if (is_path(head, "/slow")) {
-		usleep(3000000);
-	} else if (is_path(head, "/wait")) {
-		usleep(150000);
-	} else if (is_path(head, "/huge")) {
+	if (is_path(head, "/huge")) {
 		answer_huge(fd);
 		return false;
 	} else if (is_path(head, "/headers")) {
@@ -114,9 +118,9 @@ static void serve_web(int fd, struct served *seen)
 			in.n += (size_t)n;
 		}
 		serve_enter(seen);
-		bool more = answer(fd, buf_sv(&in));
-		serve_leave(seen);
-		if (!more)
+		work(buf_sv(&in));
+		serve_leave(seen); /* before the answer: whoever has it may begin the next */
+		if (!answer(fd, buf_sv(&in)))
 			return;
 		buf_clear(&in);
 	}
