@@ -4,12 +4,13 @@
 #	t/**/*.t	Perl, Node or shell, as the first line says
 #	t/sql/*.sql	pgTAP
 #
-# Three lanes run side by side, one file at a time in each: the tests of pages,
-# which the browser makes slow, up to o; those from p on, with the tests that
-# start an instance of their own because they stop programs or change settings
-# (own_instance of t/lib/Kontor.pm); and all others. The files of a lane share an
-# instance with the demo data, started here and stopped at the end whatever
-# happens; $KONTOR_JSON names its kontor.json.
+# Three lanes run side by side, one file at a time in each, about as long as each
+# other: the tests of pages, which the browser makes slow, up to o; those from p on,
+# with the tests that need no instance (units, the REST engine alone) or start one of
+# their own because they stop programs or change settings (own_instance of
+# t/lib/Kontor.pm); and all others. The files of a lane share an instance with the
+# demo data, started here and stopped at the end whatever happens; $KONTOR_JSON names
+# its kontor.json.
 
 TEST_HOMES=()
 TEST_TEMPLATE=
@@ -37,7 +38,7 @@ cmd_test() {
 	for file in "${files[@]}"; do
 		case $file in
 		t/unit/*) ;;
-		t/pages/all/*) [ -n "${KONTOR_JSON:-}" ] || test_shared_start KONTOR_JSON ;;
+		t/pages/all/walk.t) [ -n "${KONTOR_JSON:-}" ] || test_shared_start KONTOR_JSON ;;
 		t/pages/[p-z]*) [ -n "${KONTOR_JSON_MORE:-}" ] || test_shared_start KONTOR_JSON_MORE ;;
 		t/pages/*) [ -n "${KONTOR_JSON_PAGES:-}" ] || test_shared_start KONTOR_JSON_PAGES ;;
 		*) [ -n "${KONTOR_JSON:-}" ] || test_shared_start KONTOR_JSON ;;
@@ -48,7 +49,7 @@ cmd_test() {
 	# its own, so that the whole of it can be ended.
 	# shellcheck disable=SC2086
 	setsid prove --timer --failures $verbose -j "${KONTOR_TEST_JOBS:-3}" -e t/lib/run \
-		--rules "seq={$(test_lane)}" --rules 'seq=t/pages/*' --rules 'seq=**' "${files[@]}" </dev/null &
+		--rules "seq={$(test_lane)}" --rules 'seq={t/pages/*,t/pages/all/budget.t}' --rules 'seq=**' "${files[@]}" </dev/null &
 	TEST_PROVE=$!
 	wait "$TEST_PROVE" || rc=$?
 	TEST_PROVE=
@@ -75,12 +76,13 @@ test_file() {
 	esac
 }
 
-# The lane of what starts its own instance and asks nothing of another, and of pages from p on.
+# The lane of what asks nothing of a shared instance, and of pages from p on.
 test_lane() {
 	local shared='(^|[^>:[:alnum:]_])(tenant|api|psql|rows|browser|kontor|kontor_json)\('
 	{
 		find t -name node_modules -prune -o -name '*.t' -exec grep -l 'own_instance' {} + | xargs grep -LE "$shared"
 		find t/pages -maxdepth 1 -name '[p-z]*.t'
+		printf '%s\n' 't/unit/*' t/http/rest_standalone.t
 	} | sort | paste -sd,
 }
 
