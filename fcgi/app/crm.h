@@ -126,6 +126,8 @@ struct sv form_money(struct form *f, const char *name);
 struct sv form_plain_number(struct arena *a, struct sv typed);
 bool form_is_money(struct sv s);
 struct sv form_date(struct form *f, const char *name);
+/* What an input of a day and a time sends: 2027-03-31T09:00. */
+bool form_is_time(struct sv s);
 /* All values of a repeated field that are not empty, as a JSON array. */
 struct sv form_lines(struct form *f, const char *name);
 /* The comma-separated words of a field, as a JSON array. */

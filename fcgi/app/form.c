@@ -82,6 +82,18 @@ static bool is_date(struct sv s)
 	return true;
 }
 
+static bool is_below(const char *two, int end)
+{
+	return two[0] >= '0' && two[0] <= '9' && two[1] >= '0' && two[1] <= '9' &&
+	       (two[0] - '0') * 10 + two[1] - '0' < end;
+}
+
+bool form_is_time(struct sv s)
+{
+	return s.n == 16 && is_date(sv_make(s.p, 10)) && is_below(s.p + 5, 13) && is_below(s.p + 8, 32) &&
+	       s.p[10] == 'T' && is_below(s.p + 11, 24) && s.p[13] == ':' && is_below(s.p + 14, 60);
+}
+
 struct sv form_date(struct form *f, const char *name)
 {
 	struct sv value = form_text(f, name);

@@ -111,6 +111,15 @@ static const char snooze_sql[] =
 	" when 'monday' then (date_trunc('week', now() at time zone z.zone)::date + 7 + time '09:00') at time zone z.zone"
 	" when 'week' then now() + interval '7 days' when 'month' then now() + interval '1 month' end"
 	" from (select app.zone() as zone) z where id = $1";
+static const char *const snooze_until[] = { "", "1h", "3h", "tomorrow", "monday", "week", "month" };
+
+static bool is_snooze(struct sv until)
+{
+	for (size_t i = 0; i < sizeof(snooze_until) / sizeof(*snooze_until); i++)
+		if (sv_eq(until, sv_from(snooze_until[i])))
+			return true;
+	return false;
+}
 
 enum status inbox_snooze(struct http_request *rq, struct http_response *rs, struct err *e)
 {
@@ -119,11 +128,13 @@ enum status inbox_snooze(struct http_request *rq, struct http_response *rs, stru
 
 	if (inbox_id(rq, &id, e))
 		return e->status;
-	if (sv_eq(until, SV("at")) && !at.n)
+	if (sv_eq(until, SV("at")) ? !form_is_time(at) : !is_snooze(until))
 		return inbox_refuse(rq, "at", "Choose when it comes back", e);
 	must_exist(b, "conversations", id);
-	db_add(b, snooze_sql, DB_S(id), DB_S(sv_eq(until, SV("at")) || !until.n ? SV("") : until),
-	       sv_eq(until, SV("at")) ? DB_S(at) : DB_NULL);
+	if (sv_eq(until, SV("at")))
+		db_add(b, snooze_sql, DB_S(id), DB_S(SV("")), DB_S(at));
+	else
+		db_add(b, snooze_sql, DB_S(id), DB_S(until), DB_NULL);
 	return inbox_changed(rq, rs, b, id, e);
 }
 
@@ -258,6 +269,8 @@ enum status inbox_task(struct http_request *rq, struct http_response *rs, struct
 	client = form_id(&f, "client_id");
 	if (!title.n)
 		return inbox_refuse(rq, "title", "Say what is to be done", e);
+	if (due.n && !form_is_time(due))
+		return inbox_refuse(rq, "due", "Choose a day and a time", e);
 	must_exist(b, "conversations", id);
 	db_add(b,
 	       "insert into tasks (id, title, due_date, assignee_id, contact_id, conversation_id)"
