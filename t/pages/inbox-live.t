@@ -86,7 +86,7 @@ async function service(anna, omar) {
 	await t.shots(anna, 'live-sla');
 	await anna.fill('#name-new', `Quick ${run}`);
 	await anna.fill('#first-new', 'soon');
-	await anna.locator('.sla-policy:has(#name-new) .btn-primary').click();
+	await Promise.all([anna.waitForEvent('load'), anna.locator('.sla-policy:has(#name-new) .btn-primary').click()]);
 	await t.lives(anna.waitForSelector('[role=alert]'), 'INB-96 a time that is none is refused');
 	t.is(await anna.inputValue('#name-new'), `Quick ${run}`, 'and what was typed is still there');
 	await anna.fill('#first-new', '30');
